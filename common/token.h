@@ -1,0 +1,39 @@
+/*
+ * token: session tokens and the cookie that carries them. A token is 32 random bytes in base64url;
+ * only its SHA-256 is ever stored or compared.
+ */
+#ifndef CONFAB_TOKEN_H
+#define CONFAB_TOKEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "str.h"
+
+#define TOKEN_TEXT_BYTES  43 /* without the NUL */
+#define TOKEN_HASH_BYTES  32
+#define COOKIE_NAME_BYTES 32 /* room for the longest cookie name and its NUL */
+
+struct token_hash {
+    unsigned char bytes[TOKEN_HASH_BYTES];
+};
+
+/* libsodium's start; once, before anything else here. False when it fails. */
+bool token_init(void) __attribute__((warn_unused_result));
+/* A fresh token, NUL-terminated. */
+void token_make(char out[TOKEN_TEXT_BYTES + 1]);
+/* The hash of what a client presented. False when it cannot be a token (length, alphabet). */
+bool token_hash(struct slice presented, struct token_hash *out) __attribute__((warn_unused_result));
+
+/* The cookie's name: "confab-" and 8 hex digits of SHA-256(path_prefix), so that two installations
+ * on one host do not overwrite each other; "__Host-" before it when secure (RFC 6265bis). */
+void cookie_name(const char *path_prefix, bool secure, char out[COOKIE_NAME_BYTES]);
+/* Finds a cookie's value in a Cookie header (RFC 6265 section 5.4); borrowed from header. */
+bool cookie_find(struct slice header, const char *name, struct slice *value)
+    __attribute__((warn_unused_result));
+/* The token of a request: `Authorization: Bearer` beats the cookie, the __Host- name beats the
+ * plain one. Empty slices for absent headers. False when the request carries none. */
+bool token_from_headers(struct slice authorization, struct slice cookie, const char *path_prefix,
+                        struct slice *token) __attribute__((warn_unused_result));
+
+#endif
