@@ -1,0 +1,138 @@
+# Confab: `make help` lists what can be made.
+#
+# Two variants are built side by side: build/release (what runs) and build/san (AddressSanitizer and
+# UndefinedBehaviorSanitizer). SAN=1 makes build/san the one that `all`, `run` and the tests take.
+
+VERSION := 0.1.0
+PREFIX  ?= /usr/local
+DESTDIR ?=
+CC      ?= cc
+V       := $(if $(SAN),san,release)
+
+CPPFLAGS += -D_GNU_SOURCE -DCONFAB_VERSION='"$(VERSION)"' -I.
+CFLAGS   ?= -g
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Werror
+C_FLAGS  := -std=c11 $(WARNINGS) -fvisibility=hidden
+
+release_CFLAGS  := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fPIE
+release_LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
+san_CFLAGS      := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+san_LDFLAGS     := -fsanitize=address,undefined -Wl,--as-needed
+
+LIBRARIES := fcgi libpq jansson libsodium libevent_core
+LIB_CFLAGS  := $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)
+FCGI_LDLIBS := $(shell pkg-config --libs fcgi libpq jansson libsodium 2>/dev/null)
+PUSH_LDLIBS := $(shell pkg-config --libs libpq libsodium libevent_core 2>/dev/null)
+UNIT_LDLIBS := $(FCGI_LDLIBS) $(PUSH_LDLIBS) $(shell pkg-config --libs cmocka 2>/dev/null)
+
+# ---- Sources, by hand: a stray file is not linked ----
+
+COMMON_SRC :=
+
+FCGI_SRC :=
+
+PUSH_SRC :=
+
+# Each test of tests/unit/test_NAME.c is linked with the modules of MODULES_NAME.
+UNIT_TESTS :=
+
+# ---- Products ----
+
+PROGRAMS := $(if $(FCGI_SRC),confab.fcgi) $(if $(PUSH_SRC),confab-pushd)
+
+.DELETE_ON_ERROR:
+.SECONDEXPANSION:
+.PHONY: help all run check deps unit sql-test integration browser lint bench install clean
+.DEFAULT_GOAL := all
+
+all: $(PROGRAMS:%=build/$(V)/%) ## build both programs (SAN=1: with sanitizers)
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@echo "Variables: SAN=1, PORT=8080, ADDRESS=127.0.0.1, FRONT=apache|lighttpd, CONFAB_<SETTING>=…, PREFIX, DESTDIR"
+
+build/release/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(LIB_CFLAGS) $(CFLAGS) $(C_FLAGS) $(release_CFLAGS) -MMD -MP -c -o $@ $<
+
+build/san/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(LIB_CFLAGS) $(CFLAGS) $(C_FLAGS) $(san_CFLAGS) -MMD -MP -c -o $@ $<
+
+build/release/confab.fcgi build/san/confab.fcgi: build/%/confab.fcgi: \
+		$$(patsubst %.c,build/$$*/%.o,$$(FCGI_SRC) $$(COMMON_SRC))
+	$(CC) $($*_LDFLAGS) $(LDFLAGS) -o $@ $^ $(FCGI_LDLIBS)
+
+build/release/confab-pushd build/san/confab-pushd: build/%/confab-pushd: \
+		$$(patsubst %.c,build/$$*/%.o,$$(PUSH_SRC) $$(COMMON_SRC))
+	$(CC) $($*_LDFLAGS) $(LDFLAGS) -o $@ $^ $(PUSH_LDLIBS)
+
+UNIT_PROGRAMS := $(UNIT_TESTS:%=build/san/tests/unit/test_%)
+
+$(UNIT_PROGRAMS): build/san/tests/unit/test_%: build/san/tests/unit/test_%.o \
+		$$(patsubst %.c,build/san/%.o,$$(MODULES_$$*))
+	$(CC) $(san_LDFLAGS) $(LDFLAGS) -o $@ $^ $(UNIT_LDLIBS)
+
+-include $(patsubst %.c,build/release/%.d,$(COMMON_SRC) $(FCGI_SRC) $(PUSH_SRC))
+-include $(patsubst %.c,build/san/%.d,$(COMMON_SRC) $(FCGI_SRC) $(PUSH_SRC)) $(UNIT_PROGRAMS:%=%.d)
+
+# ---- Running ----
+
+FRONT ?= apache
+
+# In two steps, since the libraries' flags are asked of pkg-config when make starts.
+run: ## install what is missing, build, and serve on http://localhost:8080 until Ctrl-C
+	@tools/install-deps run $(filter lighttpd,$(FRONT))
+	@$(MAKE) --no-print-directory all
+	@BUILD=build/$(V) FRONT=$(FRONT) exec tools/site run
+
+# ---- Tests ----
+
+check: deps ## everything below; what .ci/run runs
+	@$(MAKE) --no-print-directory lint unit sql-test integration browser
+	@echo "make check: all passed"
+
+deps: tests/node_modules/.package-lock.json
+	@tools/install-deps check
+
+# npm writes this file last, so it is there only when the packages are.
+tests/node_modules/.package-lock.json: tests/package-lock.json tests/package.json
+	@tools/install-deps check
+	cd tests && npm ci
+	@touch $@
+
+unit: $(UNIT_PROGRAMS) ## C unit tests, with sanitizers
+	@tests/lib/run-unit $(UNIT_PROGRAMS)
+
+sql-test: deps ## the schema's own tests, in a private PostgreSQL
+	@tests/lib/run-sql
+
+integration: deps all ## the real programs behind the real servers (SAN=1: with sanitizers)
+	@BUILD=build/$(V) tests/lib/run-node integration
+
+browser: deps all ## Chromium against the running site
+	@BUILD=build/$(V) tests/lib/run-node browser
+
+lint: deps ## formatting, static analysis and the house rules
+	@tests/lint/lint
+
+bench: all ## measurements; tests/bench says what there is
+	@if [ -x tests/bench/run ]; then BUILD=build/release tests/bench/run; \
+	else echo "make bench: there are no benchmarks in tests/bench"; exit 1; fi
+
+# ---- Installing ----
+
+LIBEXEC := $(DESTDIR)$(PREFIX)/lib/confab
+SHARE   := $(DESTDIR)$(PREFIX)/share/confab
+MAN     := $(DESTDIR)$(PREFIX)/share/man
+
+install: all ## programs, SQL, web pages, manuals and samples below PREFIX (and DESTDIR)
+	install -d $(LIBEXEC) $(SHARE) $(MAN)/man5 $(MAN)/man8
+	install -m 755 $(PROGRAMS:%=build/$(V)/%) $(LIBEXEC)
+	cp -R sql htdocs deploy apache.conf lighttpd.conf $(SHARE)
+	install -m 644 docs/*.5 $(MAN)/man5
+	install -m 644 docs/*.8 $(MAN)/man8
+	build/$(V)/confab-pushd -T > $(SHARE)/confab.conf
+
+clean: ## remove what was built (the site's data in run/ stays)
+	rm -rf build
