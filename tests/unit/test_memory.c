@@ -1,0 +1,146 @@
+/*
+ * Out of memory at every allocation in turn: each operation fails cleanly, changes nothing and
+ * leaks nothing (ASan watches). Linked with --wrap for the allocators.
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/map.h"
+#include "common/settings.h"
+#include "unit.h"
+
+static size_t allocations_left = SIZE_MAX;
+
+static bool allocation_allowed(void)
+{
+    if (allocations_left == 0) {
+        errno = ENOMEM;
+        return false;
+    }
+    allocations_left--;
+    return true;
+}
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *old, size_t size);
+char *__real_strndup(const char *s, size_t n);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+char *__wrap_strndup(const char *s, size_t n);
+
+void *__wrap_malloc(size_t size)
+{
+    return allocation_allowed() ? __real_malloc(size) : NULL;
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+    return allocation_allowed() ? __real_calloc(n, size) : NULL;
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+    return allocation_allowed() ? __real_realloc(old, size) : NULL;
+}
+
+char *__wrap_strndup(const char *s, size_t n)
+{
+    return allocation_allowed() ? __real_strndup(s, n) : NULL;
+}
+
+/* Runs attempt with 0, 1, 2 … allocations allowed until it succeeds; it must fail before that. */
+static void exhaust(bool (*attempt)(void))
+{
+    size_t allowed = 0;
+    bool done = false;
+
+    while (!done) {
+        allocations_left = allowed++;
+        done = attempt();
+        allocations_left = SIZE_MAX;
+    }
+    assert_true(allowed > 1);
+}
+
+static bool attempt_buf(void)
+{
+    struct buf b;
+
+    buf_init(&b, 10000);
+    for (int i = 0; i < 100; i++) {
+        buf_puts(&b, "some bytes");
+        buf_printf(&b, "%d", i);
+    }
+    char *bytes = buf_steal(&b);
+    bool done = bytes != NULL;
+
+    free(bytes);
+    buf_clear(&b);
+    return done;
+}
+
+static bool attempt_map(void)
+{
+    struct map m;
+    bool done = true;
+    char value;
+
+    map_init(&m);
+    for (uint64_t key = 0; done && key < 100; key++) {
+        size_t before = m.count;
+
+        done = map_put(&m, key, &value);
+        assert_true(m.count == before + done);
+    }
+    map_clear(&m);
+    return done;
+}
+
+static bool attempt_settings(void)
+{
+    static const char text[] = "database = x\norigins = https://a.example\n";
+    struct settings s;
+    struct conf_error e;
+    enum confab_err err = conf_defaults(&settings_table, &s);
+
+    if (err == CONFAB_OK) {
+        err = conf_read_text(&settings_table, &s, "test", text, sizeof(text) - 1, &e);
+        conf_clear(&settings_table, &s);
+    }
+    assert_true(err == CONFAB_OK || err == CONFAB_NO_MEMORY);
+    return err == CONFAB_OK;
+}
+
+static void test_buf(void **state)
+{
+    (void)state;
+    exhaust(attempt_buf);
+}
+
+static void test_map(void **state)
+{
+    (void)state;
+    exhaust(attempt_map);
+}
+
+static void test_settings(void **state)
+{
+    (void)state;
+    exhaust(attempt_settings);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_buf),
+        cmocka_unit_test(test_map),
+        cmocka_unit_test(test_settings),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
