@@ -1,0 +1,33 @@
+create or replace function chat.api_events(p_token bytea, p_after text) returns chat.answer
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  c_limit constant int := 1000;
+  c_within_s constant int := 5;
+  v_me constant bigint := chat.session_user_id(p_token);
+  v_cursor constant text := chat.cursor_now();
+  v_reset text := chat.cursor_refusal(p_after);
+  v_events json;
+  v_count int := 0;
+begin
+  if p_after is not null and v_reset is null then
+    -- LIMIT only to see that there are too many: then none is sent.
+    select json_agg(json_build_object('type', e.type, 'eid', e.id, 'data', e.data::json) order by e.id), count(*)
+      into v_events, v_count
+      from (select * from chat.event_for(v_me, chat.cursor_snapshot(p_after)) limit c_limit + 1) e;
+    if v_count > c_limit then
+      v_reset := 'limit';
+    end if;
+  end if;
+  if p_after is not null and v_reset is not null then
+    v_events := json_build_array(json_build_object(
+      'type', 'reset', 'data', json_build_object('reason', v_reset, 'within', c_within_s)));
+  end if;
+  return chat.answered(200, json_build_object(
+    'events', coalesce(v_events, '[]'),
+    'cursor', v_cursor,
+    'interval_ms', coalesce(nullif(current_setting('chat.poll_interval_ms', true), ''), '3000')::int));
+end
+$$;
+comment on function chat.api_events(bytea, text) is
+  'GET /events?after=: polling. 200 {events: [{type, eid, data}], cursor, interval_ms}: what the cursor does not cover and the caller may see, and the cursor to go on from; without after only the cursor. When the cursor cannot be continued, or over 1,000 events were missed, the one event is reset {reason, within}.';

@@ -1,0 +1,42 @@
+create or replace function chat.api_user_search(p_token bytea, p_q text, p_limit int, p_after text) returns chat.answer
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_viewer_id constant bigint := chat.session_user_id(p_token);
+  v_q constant text := lower(btrim(p_q));
+  -- The parser's own rendering is a valid query; the mark makes its last word a prefix.
+  v_words constant tsquery := nullif(plainto_tsquery('simple', v_q)::text, '') || ':*';
+  v_limit constant int := coalesce(p_limit, 50);
+  v_after constant bigint[] := coalesce(chat.page_place(p_after), '{-1,0}');
+  v_items json;
+  v_count int;
+  v_next text;
+begin
+  if v_q = '' then
+    perform chat.fail('CF007', 'Say whom to look for.', 'q');
+  end if;
+  with candidate as (
+    select p.*, case when p.login = v_q then 0 when p.login ^@ v_q and p.login not like '+%' then 1 else 2 end as rank
+      from chat.person p
+     where p.id <> v_viewer_id
+       and (p.login = v_q or (p.login ^@ v_q and p.login not like '+%') or p.name_words @@ v_words)
+  ), page as (
+    select c.id, c.rank, row_number() over (order by c.rank, c.id) as nth
+      from candidate c
+     where (c.rank, c.id) > (v_after[1], v_after[2])
+     order by c.rank, c.id
+     limit v_limit + 1
+  )
+  select json_agg(chat.person_json(p, v_viewer_id) order by g.nth) filter (where g.nth <= v_limit),
+         count(*),
+         max(g.rank || '.' || g.id) filter (where g.nth = v_limit)
+    into v_items, v_count, v_next
+    from page g join chat.person p on p.id = g.id;
+  return chat.answered(200,
+             json_build_object('items', coalesce(v_items, '[]'), 'has_more', v_count > v_limit),
+             case when v_count > v_limit
+               then format('?q=%s&limit=%s&after=%s', chat.url_encode(v_q), v_limit, v_next) end);
+end
+$$;
+comment on function chat.api_user_search(bytea, text, int, text) is
+  'GET /users?q=&limit=&after=: people whose login begins with q, or in whose display name every word of q stands, the last one as a beginning. A phone number finds its owner only when typed whole. 200 {items: [user], has_more}; best matches first, oneself left out.';

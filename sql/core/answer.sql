@@ -1,0 +1,38 @@
+-- How api_ functions answer: a result, or an error of class CF that the workers map to HTTP.
+
+create or replace function chat.fail(p_code text, p_message text, p_field text default '') returns void
+language plpgsql
+as $$
+begin
+  raise exception using errcode = p_code, message = p_message, column = p_field;
+end
+$$;
+comment on function chat.fail(text, text, text) is
+  'Raises an error of class CF. CF001 not authenticated, CF002 wrong credentials, CF003 forbidden, CF004 not found, CF005 login taken, CF006 conflict, CF007 invalid (p_field names the input), CF008 client_id reused, CF009 too many, CF010 the log''s epoch changed, CF011 room busy, CF012 bad request. The message is written for clients.';
+
+create or replace function chat.answered(p_status int, p_body json, p_link text default null) returns chat.answer
+language sql immutable
+as $$
+  select row(p_status, p_body::text, p_link)::chat.answer
+$$;
+comment on function chat.answered(int, json, text) is 'Composes what an api_ function answers.';
+
+create or replace function chat.page_place(p_place text) returns bigint[]
+language plpgsql stable
+as $$
+begin
+  if p_place !~ '^[0-9]{1,18}[.][0-9]{1,18}$' then
+    perform chat.fail('CF012', 'This is not a place in the list.');
+  end if;
+  return string_to_array(p_place, '.')::bigint[];
+end
+$$;
+comment on function chat.page_place(text) is
+  'Reads the place that a page''s Link gave, "SORTKEY.ID"; null for null, CF012 for anything else.';
+
+create or replace function chat.epoch_us(p_at timestamptz) returns bigint
+language sql immutable
+as $$
+  select (extract(epoch from p_at) * 1000000)::bigint
+$$;
+comment on function chat.epoch_us(timestamptz) is 'Microseconds since 1970: a time as a sort key that text keeps exactly.';

@@ -1,0 +1,97 @@
+-- Messages: triggers hold the rules, so that psql, COPY and the workers write alike.
+
+create or replace function chat.message_enter() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_room record;
+begin
+  new.body := chat.text_checked(new.body, 'body', 1, 10000, true);
+  if new.type is null or new.type !~ '^[a-z][a-z0-9_.-]{0,31}$' then
+    perform chat.fail('CF007', 'A type is up to 32 lower-case letters, digits and ". _ -".', 'type');
+  end if;
+  if jsonb_typeof(new.meta) is distinct from 'object' or octet_length(new.meta::text) > 4096 then
+    perform chat.fail('CF007', 'Meta is a JSON object of at most 4,096 bytes.', 'meta');
+  end if;
+
+  perform chat.room_lock(new.room_id);
+  -- Later statements than the lock's: they see what was committed while it was waited for.
+  if new.client_id is not null
+     and exists (select from chat.message where sender_id = new.sender_id and client_id = new.client_id) then
+    return null;
+  end if;
+  select c.last_seq, r.archived_at, m.user_id into v_room
+    from chat.room_counter c
+    join chat.room r on r.id = c.room_id
+    left join chat.member m on m.room_id = c.room_id and m.user_id = new.sender_id
+   where c.room_id = new.room_id;
+  if v_room.user_id is null then
+    perform chat.room_refuse(new.room_id);
+  end if;
+  if v_room.archived_at is not null then
+    perform chat.fail('CF006', 'This room is archived.');
+  end if;
+  if new.reply_to is not null
+     and not exists (select from chat.message where room_id = new.room_id and seq = new.reply_to) then
+    perform chat.fail('CF007', 'There is no such message in this room.', 'reply_to');
+  end if;
+  -- The counter is updated once per statement, so earlier rows of this one count too.
+  select 1 + greatest(v_room.last_seq, coalesce(max(seq), 0)) into new.seq
+    from chat.message where room_id = new.room_id;
+  new.at := clock_timestamp();
+  new.edited_at := null;
+  new.deleted_at := null;
+  return new;
+end
+$$;
+comment on function chat.message_enter() is
+  'Checks a new message and gives it the room''s next seq under the room''s lock. A repeat of a client_id is dropped before it takes a seq.';
+
+create or replace function chat.message_tell() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update chat.room_counter c
+     set last_seq = a.seq, last_at = a.at
+    from (select room_id, max(seq) as seq, max(at) as at from added group by room_id) a
+   where c.room_id = a.room_id;
+  -- Whoever writes has read.
+  update chat.member m
+     set read_seq = a.seq
+    from (select room_id, sender_id, max(seq) as seq from added group by room_id, sender_id) a
+   where m.room_id = a.room_id and m.user_id = a.sender_id and m.read_seq < a.seq;
+  insert into chat.event (room_id, type, data)
+  select a.room_id, 'message.new', '{"message":' || chat.message_json(row(a.*)::chat.message) || '}'
+    from added a
+   order by a.room_id, a.seq;
+  return null;
+end
+$$;
+comment on function chat.message_tell() is
+  'Once a statement: the rooms'' counters, the senders'' read marks, and last the events (message.new).';
+
+create or replace trigger message_enter before insert on chat.message
+  for each row execute function chat.message_enter();
+create or replace trigger message_tell after insert on chat.message
+  referencing new table as added for each statement execute function chat.message_tell();
+
+create or replace function chat.message_json(p_message chat.message) returns json
+language sql stable
+as $$
+  select row_to_json(x)
+    from (select p_message.room_id as room,
+                 p_message.seq,
+                 chat.person_brief(p_message.sender_id) as sender,
+                 p_message.client_id,
+                 p_message.type,
+                 p_message.body,
+                 p_message.meta,
+                 p_message.reply_to,
+                 '[]'::json as mentions,
+                 '{}'::json as reactions,
+                 chat.rfc3339(p_message.at) as at,
+                 chat.rfc3339(p_message.edited_at) as edited_at,
+                 p_message.deleted_at is not null as deleted) x
+$$;
+comment on function chat.message_json(chat.message) is
+  'The one encoder of a message: REST answers, history and events all have its bytes.';

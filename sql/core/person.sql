@@ -1,0 +1,83 @@
+-- People, and the rules for the texts that people enter.
+
+create or replace function chat.text_checked(p_text text, p_field text, p_min int, p_max int, p_lines boolean default false)
+returns text
+language plpgsql stable
+as $$
+declare
+  -- What shows nothing: spaces of all kinds, zero-width characters, bidi controls, fillers.
+  c_blank constant text := '^[\s\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0]*$';
+  c_control constant text := '[\u0001-\u0008\u000b-\u001f\u007f-\u009f]';
+  c_control_or_line constant text := '[\u0001-\u001f\u007f-\u009f\u2028\u2029]';
+  v_text text := p_text;
+begin
+  if not p_lines then
+    v_text := normalize(btrim(p_text), nfc);
+  end if;
+  if v_text is null or char_length(v_text) > p_max or (p_min > 0 and v_text ~ c_blank) then
+    perform chat.fail('CF007', case when p_min > 0
+      then format('This needs 1 to %s characters, of which at least one is visible.', p_max)
+      else format('This may have up to %s characters.', p_max) end, p_field);
+  end if;
+  if v_text ~ (case when p_lines then c_control else c_control_or_line end) then
+    perform chat.fail('CF007', 'Control characters are not allowed.', p_field);
+  end if;
+  return v_text;
+end
+$$;
+comment on function chat.text_checked(text, text, int, int, boolean) is
+  'The text if it is fit to be shown, else CF007 for that field. One line (p_lines false) is trimmed and brought to NFC; many lines (p_lines) may hold tab, LF and CR LF and are kept as they are.';
+
+create or replace function chat.person_check() returns trigger
+language plpgsql
+as $$
+begin
+  new.login := lower(btrim(new.login));
+  if new.login is null or new.login !~ '^([a-z0-9][a-z0-9._-]{1,31}|\+[0-9]{7,15})$' then
+    perform chat.fail('CF007',
+      'A login is 2 to 32 letters a-z, digits and ". _ -", beginning with a letter or digit; or a phone number as + and 7 to 15 digits.',
+      'login');
+  end if;
+  new.display_name := chat.text_checked(new.display_name, 'display_name', 1, 64);
+  return new;
+end
+$$;
+comment on function chat.person_check() is 'Rules for logins and display names.';
+
+create or replace trigger person_check before insert or update of login, display_name on chat.person
+  for each row execute function chat.person_check();
+
+create or replace function chat.person_brief(p_user_id bigint) returns json
+language sql stable
+as $$
+  select row_to_json(x) from (select p.id, p.display_name from chat.person p where p.id = p_user_id) x
+$$;
+comment on function chat.person_brief(bigint) is 'A person as others'' messages name him; null for null.';
+
+create or replace function chat.person_json(p_person chat.person, p_viewer_id bigint) returns json
+language sql stable
+as $$
+  select row_to_json(x)
+    from (select p_person.id,
+                 case when p_person.id = p_viewer_id or p_person.login not like '+%' then p_person.login end as login,
+                 p_person.display_name) x
+$$;
+comment on function chat.person_json(chat.person, bigint) is
+  'A person as the viewer may see him: a login that is a phone number is null for everybody else.';
+
+create or replace function chat.rfc3339(p_at timestamptz) returns text
+language sql immutable
+as $$
+  select to_char(p_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
+$$;
+comment on function chat.rfc3339(timestamptz) is 'The time as RFC 3339 in UTC, to the millisecond.';
+
+create or replace function chat.url_encode(p_text text) returns text
+language sql immutable
+as $$
+  select string_agg(case when b between 48 and 57 or b between 65 and 90 or b between 97 and 122 or b in (45, 46, 95, 126)
+                      then chr(b) else '%' || upper(lpad(to_hex(b), 2, '0')) end, '' order by i)
+    from (select i, get_byte(convert_to(p_text, 'UTF8'), i) as b
+            from generate_series(0, octet_length(p_text) - 1) i) bytes
+$$;
+comment on function chat.url_encode(text) is 'Percent-encodes all but the unreserved characters of RFC 3986 section 2.3.';

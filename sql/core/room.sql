@@ -1,0 +1,118 @@
+-- Rooms, their lock, and who may see them.
+
+create or replace function chat.room_lock(p_room_id bigint) returns void
+language plpgsql
+as $$
+declare
+  c_turned_away_ms constant text := '100';
+  v_waiters constant int := coalesce(nullif(current_setting('chat.room_waiters', true), ''), '0');
+begin
+  perform from chat.room_counter where room_id = p_room_id for no key update skip locked;
+  if found then
+    return;
+  end if;
+  -- Somebody holds it. Of the workers only some may wait their whole lock_timeout for one room, so that
+  -- a transaction left open stops one room and not the site; the others wait as long as a busy room needs.
+  if v_waiters > 0 and not exists (
+       select from generate_series(1, v_waiters) slot
+        where pg_try_advisory_xact_lock(hashint8extended(p_room_id, slot))) then
+    perform set_config('lock_timeout', c_turned_away_ms, true);
+  end if;
+  perform from chat.room_counter where room_id = p_room_id for no key update;
+end
+$$;
+comment on function chat.room_lock(bigint) is
+  'Takes the room''s lock until the transaction ends: the order of everything in a room is the order of this lock. Check memberships, take a seq and insert events only in statements after it. Several rooms: in ascending id. A room that does not exist is no error here.';
+
+create or replace function chat.room_check() returns trigger
+language plpgsql
+as $$
+begin
+  if new.name is not null then
+    new.name := chat.text_checked(new.name, 'name', 1, 80);
+  end if;
+  new.topic := chat.text_checked(new.topic, 'topic', 0, 300);
+  return new;
+end
+$$;
+comment on function chat.room_check() is 'Rules for a room''s texts.';
+
+create or replace function chat.room_count() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into chat.room_counter (room_id) values (new.id);
+  return null;
+end
+$$;
+comment on function chat.room_count() is 'Gives a new room its counter row.';
+
+create or replace trigger room_check before insert or update of name, topic on chat.room
+  for each row execute function chat.room_check();
+create or replace trigger room_count after insert on chat.room
+  for each row execute function chat.room_count();
+
+create or replace function chat.room_refuse(p_room_id bigint) returns void
+language plpgsql stable
+as $$
+begin
+  if exists (select from chat.room where id = p_room_id and kind = 'public') then
+    perform chat.fail('CF003', 'You are not a member of this room.');
+  end if;
+  perform chat.fail('CF004', 'There is no such room.');
+end
+$$;
+comment on function chat.room_refuse(bigint) is
+  'Raises what a non-member is told: CF003 for a public room; CF004 for any other, as if it did not exist.';
+
+create or replace function chat.room_member(p_room_id bigint, p_user_id bigint) returns chat.member
+language plpgsql stable
+as $$
+declare
+  v_member chat.member;
+begin
+  select * into v_member from chat.member where room_id = p_room_id and user_id = p_user_id;
+  if not found then
+    perform chat.room_refuse(p_room_id);
+  end if;
+  return v_member;
+end
+$$;
+comment on function chat.room_member(bigint, bigint) is 'The membership, or CF003 or CF004.';
+
+create or replace function chat.room_json(p_room_id bigint, p_user_id bigint) returns json
+language sql stable
+as $$
+  select row_to_json(x)
+    from (select r.id, r.kind, r.name, r.topic, r.history,
+                 r.archived_at is not null as archived,
+                 c.last_seq, c.first_seq, m.read_seq,
+                 c.last_seq - m.read_seq as unread,
+                 case when m.user_id is not null then 0 end as mentions,
+                 m.role,
+                 (select count(*) from chat.member where room_id = r.id) as members_count,
+                 case when r.kind = 'dialog' then
+                   chat.person_brief(case when r.dialog_low = p_user_id then r.dialog_high else r.dialog_low end)
+                 end as peer,
+                 case when r.kind = 'dialog' then
+                   (select json_agg(json_build_object('user', o.user_id, 'read_seq', o.read_seq) order by o.user_id)
+                      from chat.member o where o.room_id = r.id)
+                 end as receipts,
+                 (select chat.message_json(l) from chat.message l
+                   where l.room_id = r.id and l.seq = c.last_seq and chat.history_shows(r, m, l.seq)) as last_message,
+                 chat.rfc3339(c.last_at) as last_at
+            from chat.room r
+            join chat.room_counter c on c.room_id = r.id
+            left join chat.member m on m.room_id = r.id and m.user_id = p_user_id
+           where r.id = p_room_id) x
+$$;
+comment on function chat.room_json(bigint, bigint) is
+  'A room as this person sees it; read_seq, unread, mentions, role and last_message are null for one who is not in it.';
+
+create or replace function chat.history_shows(p_room chat.room, p_member chat.member, p_seq bigint) returns boolean
+language sql immutable
+as $$
+  select p_member.user_id is not null and (p_room.history = 'all' or p_seq > p_member.since_seq)
+$$;
+comment on function chat.history_shows(chat.room, chat.member, bigint) is
+  'Whether a member may read the message with this seq: all, or what came since the join.';
