@@ -1,0 +1,289 @@
+// @ts-check
+import { Backoff } from './backoff.js';
+import { Emitter } from './emitter.js';
+import { PollTransport } from './transport-poll.js';
+import { SseTransport } from './transport-sse.js';
+
+/**
+ * The events of all rooms, through whatever happens to the line. First load,
+ * resume and live are one path: without a cursor, connecting begins with
+ * `bootstrap`, which reads a snapshot and returns its cursor; then a transport
+ * hears what is new after that cursor.
+ *
+ *   idle        not started, or stopped
+ *   connecting  a bootstrap or an attempt is under way
+ *   open        a transport said hello and is believed to be alive
+ *   waiting     until `retryAt`, or until wake()
+ *   closed      for good: the session is over
+ *
+ * The ladder is chosen by measuring: two streams in a row that fail before their
+ * hello, and we poll; while polling, a stream is tried beside it now and then,
+ * and takes over when its hello comes.
+ *
+ * @typedef {'idle'|'connecting'|'open'|'waiting'|'closed'} State
+ * @typedef {{state: State, transport: string, retryAt: number, reason: string}} Status
+ * @typedef {import('./transport-sse.js').TransportHandlers} TransportHandlers
+ * @typedef {SseTransport|PollTransport} Transport
+ *
+ * @typedef {object} StreamOptions
+ * @property {string} url                  of the stream
+ * @property {(signal: AbortSignal) => Promise<string>} bootstrap
+ * @property {(cursor: string, signal: AbortSignal) => Promise<import('./types.js').Poll>} poll
+ * @property {typeof EventSource} [EventSource]  Node has none: give it an npm one
+ * @property {Partial<typeof TIMES>} [times]
+ */
+
+export const TIMES = Object.freeze({
+  helloMs: 8000,
+  // The server's mark comes every 15 to 20 s, so two are missing then.
+  silenceMs: 45000,
+  // Longer than the server's heartbeat: nothing for so long is worth a fresh connection on waking.
+  staleMs: 22000,
+  backoffBaseMs: 1000,
+  backoffCapMs: 30000,
+  // A line that lasts less has not proved itself: its failures keep adding up.
+  stableMs: 10000,
+  probeMinMs: 30000,
+  probeMaxMs: 300000,
+  tickMs: 5000,
+});
+
+/** Streams in a row that may fail before their hello. */
+const SSE_TRIES = 2;
+
+/** @type {Record<State, State[]>} */
+const LEGAL = {
+  idle: ['connecting'],
+  connecting: ['idle', 'open', 'waiting', 'closed'],
+  open: ['idle', 'connecting', 'open', 'waiting', 'closed'],
+  waiting: ['idle', 'connecting', 'waiting'],
+  closed: ['idle', 'connecting'],
+};
+
+/** @extends {Emitter<{status: Status, event: import('./types.js').StreamEvent, reset: import('./types.js').Reset}>} */
+export class Stream extends Emitter {
+  #options;
+  #times;
+  /** @type {Status} */
+  #status = { state: 'idle', transport: '', retryAt: 0, reason: '' };
+  /** @type {string|null} */
+  #cursor = null;
+  /** @type {Transport|null} */
+  #transport = null;
+  /** @type {SseTransport|null} tried beside a poll that works */
+  #probe = null;
+  #abort = new AbortController();
+  #backoff;
+  #probeBackoff;
+  #sseFailures = 0;
+  #openedAt = 0;
+  /** @type {ReturnType<typeof setTimeout>|undefined} the next attempt, or the next probe */
+  #timer;
+  /** @type {ReturnType<typeof setInterval>|undefined} */
+  #ticker;
+  #lastTick = 0;
+
+  /** @param {StreamOptions} options */
+  constructor(options) {
+    super();
+    this.#options = { EventSource: globalThis.EventSource, ...options };
+    this.#times = { ...TIMES, ...options.times };
+    const { backoffBaseMs, backoffCapMs, probeMinMs, probeMaxMs } = this.#times;
+    this.#backoff = new Backoff({ base: backoffBaseMs, cap: backoffCapMs });
+    this.#probeBackoff = new Backoff({ base: probeMinMs, cap: probeMaxMs });
+  }
+
+  get status() {
+    return this.#status;
+  }
+
+  /** Harmless when it runs already. */
+  start() {
+    if (this.#status.state !== 'idle' && this.#status.state !== 'closed') return;
+    this.#lastTick = Date.now();
+    this.#ticker = setInterval(() => this.#tick(), this.#times.tickMs);
+    this.#connect();
+  }
+
+  /** The cursor is kept: a start() afterwards resumes. */
+  stop() {
+    this.#release();
+    clearInterval(this.#ticker);
+    if (this.#status.state !== 'idle') this.#setState('idle');
+  }
+
+  /**
+   * Something happened that makes a try worthwhile now: the network came back, the
+   * page became visible, the machine woke up, a person pressed "retry".
+   *
+   * @param {{rebuild?: boolean}} [options] rebuild: the old connection is surely
+   *   gone (another network), though nobody has told it
+   */
+  wake({ rebuild = false } = {}) {
+    const { state } = this.#status;
+    const silent = this.#transport ? Math.abs(Date.now() - this.#transport.lastHeardAt) : 0;
+    if (state === 'waiting' || (state === 'open' && (rebuild || silent > this.#times.staleMs))) this.#connect();
+  }
+
+  /** What was heard so far does not suffice: begin again with a snapshot. */
+  renew() {
+    if (this.#status.state !== 'idle' && this.#status.state !== 'closed') this.#reset({ reason: 'renew', within: 5 });
+  }
+
+  async #connect() {
+    this.#release();
+    this.#setState('connecting');
+    const { signal } = this.#abort;
+    if (this.#cursor === null) {
+      try {
+        const cursor = await this.#options.bootstrap(signal);
+        if (signal.aborted) return;
+        this.#cursor = cursor;
+      } catch (err) {
+        if (!signal.aborted) this.#failed(/** @type {any} */ (err));
+        return;
+      }
+    }
+    this.#transport = this.#sseFailures < SSE_TRIES ? this.#openSse(this.#cursor) : this.#openPoll(this.#cursor);
+  }
+
+  /** @param {string} cursor */
+  #openSse(cursor) {
+    const handlers = this.#handlers();
+    const hello = handlers.hello;
+    let greeted = false;
+    handlers.hello = (at) => {
+      greeted = true;
+      this.#sseFailures = 0;
+      hello(at);
+    };
+    handlers.fail = (why) => {
+      if (!greeted) this.#sseFailures += 1;
+      if (this.#sseFailures >= SSE_TRIES) this.#transport = this.#openPoll(cursor);
+      else this.#failed(why);
+    };
+    return new SseTransport(this.#sseOptions(), cursor, handlers);
+  }
+
+  /** @param {string} cursor */
+  #openPoll(cursor) {
+    const handlers = this.#handlers();
+    const hello = handlers.hello;
+    handlers.hello = (at) => {
+      hello(at);
+      this.#probeBackoff.reset();
+      this.#probeLater();
+    };
+    handlers.fail = (why) => {
+      // Whatever took the API away may have given the stream back: one try before the next poll.
+      this.#sseFailures = SSE_TRIES - 1;
+      this.#failed(why);
+    };
+    return new PollTransport(this.#options.poll, cursor, handlers);
+  }
+
+  /** @returns {TransportHandlers} what all transports have in common */
+  #handlers() {
+    return {
+      hello: (cursor) => {
+        this.#cursor = cursor;
+        this.#openedAt = Date.now();
+        this.#setState('open');
+      },
+      mark: (cursor) => {
+        this.#cursor = cursor;
+      },
+      event: (event) => this.emit('event', event),
+      reset: (reset) => this.#reset(reset),
+      bye: (retryMs) => this.#waitFor(retryMs, 'bye'),
+      fail: (why) => this.#failed(why),
+    };
+  }
+
+  /** A stream beside the poll that works; once it says hello it is the transport. */
+  #probeLater() {
+    this.#timer = setTimeout(() => {
+      const live = this.#handlers();
+      const failed = () => {
+        this.#probe = null;
+        this.#probeLater();
+      };
+      const handlers = { ...live, fail: failed, bye: failed };
+      handlers.hello = (cursor) => {
+        this.#transport?.close();
+        this.#transport = this.#probe;
+        this.#probe = null;
+        this.#sseFailures = 0;
+        Object.assign(handlers, live);
+        live.hello(cursor);
+      };
+      this.#probe = new SseTransport(this.#sseOptions(), /** @type {string} */ (this.#cursor), handlers);
+    }, this.#probeBackoff.next(this.#times.probeMinMs));
+  }
+
+  #sseOptions() {
+    const { url, EventSource } = this.#options;
+    const { helloMs, silenceMs } = this.#times;
+    return { url, EventSource, helloMs, silenceMs };
+  }
+
+  /**
+   * What was heard so far is void. The wait spreads the refetch of many clients.
+   *
+   * @param {import('./types.js').Reset} reset
+   */
+  #reset(reset) {
+    this.#cursor = null;
+    this.emit('reset', reset);
+    this.#waitFor(Math.random() * (reset.within ?? 0) * 1000, `reset ${reset.reason}`);
+  }
+
+  /** @param {{code: string, status?: number, retryAfter?: number}} why */
+  #failed({ code, status, retryAfter }) {
+    if (status === 401) return this.#refused();
+    if (this.#status.state === 'open' && Date.now() - this.#openedAt > this.#times.stableMs) this.#backoff.reset();
+    this.#waitFor(this.#backoff.next(retryAfter), code);
+  }
+
+  /** The session is over: only a new log-in, thus a new start(), helps. */
+  #refused() {
+    this.#cursor = null;
+    this.#release();
+    clearInterval(this.#ticker);
+    this.#setState('closed', { reason: 'auth' });
+  }
+
+  /** @param {number} ms @param {string} reason */
+  #waitFor(ms, reason) {
+    this.#release();
+    this.#setState('waiting', { retryAt: Date.now() + ms, reason });
+    this.#timer = setTimeout(() => this.#connect(), ms);
+  }
+
+  /** Ends everything that is under way; whatever it still wanted to say is not heard. */
+  #release() {
+    this.#abort.abort();
+    this.#abort = new AbortController();
+    clearTimeout(this.#timer);
+    this.#transport?.close();
+    this.#transport = null;
+    this.#probe?.close();
+    this.#probe = null;
+  }
+
+  /** A clock that jumped means that the machine slept: timers and connections are late or dead. */
+  #tick() {
+    const now = Date.now();
+    const late = Math.abs(now - this.#lastTick - this.#times.tickMs);
+    this.#lastTick = now;
+    if (late > 2 * this.#times.tickMs) this.wake();
+  }
+
+  /** @param {State} state @param {{retryAt?: number, reason?: string}} [more] */
+  #setState(state, { retryAt = 0, reason = '' } = {}) {
+    const from = this.#status.state;
+    if (!LEGAL[from].includes(state)) throw new Error(`stream: ${from} -> ${state}`);
+    this.#status = { state, retryAt, reason, transport: this.#transport?.name ?? '' };
+    this.emit('status', this.#status);
+  }
+}
