@@ -75,23 +75,28 @@ create or replace trigger message_enter before insert on chat.message
 create or replace trigger message_tell after insert on chat.message
   referencing new table as added for each statement execute function chat.message_tell();
 
+-- plpgsql, for its plans are kept: an SQL function would be planned anew by every send.
 create or replace function chat.message_json(p_message chat.message) returns json
-language sql stable
+language plpgsql stable
 as $$
-  select row_to_json(x)
-    from (select p_message.room_id as room,
-                 p_message.seq,
-                 chat.person_brief(p_message.sender_id) as sender,
-                 p_message.client_id,
-                 p_message.type,
-                 p_message.body,
-                 p_message.meta,
-                 p_message.reply_to,
-                 '[]'::json as mentions,
-                 '{}'::json as reactions,
-                 chat.rfc3339(p_message.at) as at,
-                 chat.rfc3339(p_message.edited_at) as edited_at,
-                 p_message.deleted_at is not null as deleted) x
+begin
+  return (
+    select row_to_json(x)
+      from (select p_message.room_id as room,
+                   p_message.seq,
+                   (select row_to_json(s) from (select id, display_name from chat.person where id = p_message.sender_id) s)
+                     as sender,
+                   p_message.client_id,
+                   p_message.type,
+                   p_message.body,
+                   p_message.meta,
+                   p_message.reply_to,
+                   '[]'::json as mentions,
+                   '{}'::json as reactions,
+                   chat.rfc3339(p_message.at) as at,
+                   chat.rfc3339(p_message.edited_at) as edited_at,
+                   p_message.deleted_at is not null as deleted) x);
+end
 $$;
 comment on function chat.message_json(chat.message) is
   'The one encoder of a message: REST answers, history and events all have its bytes.';

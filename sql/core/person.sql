@@ -65,8 +65,9 @@ $$;
 comment on function chat.person_json(chat.person, bigint) is
   'A person as the viewer may see him: a login that is a phone number is null for everybody else.';
 
+-- stable like to_char, else it could not be inlined
 create or replace function chat.rfc3339(p_at timestamptz) returns text
-language sql immutable
+language sql stable
 as $$
   select to_char(p_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
 $$;
