@@ -1,0 +1,349 @@
+// @ts-check
+
+/**
+ * A private site for a test: the real programs and servers, as tools/site starts them, in a folder of their own on
+ * ports of their own. A program that ends without being asked to fails the running test at once, with its log's end.
+ */
+
+import { execFile, spawn } from 'node:child_process';
+import { chmod, mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import { request } from './http.js';
+import { reservePort } from './ports.js';
+import { waitFor } from './wait.js';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const TOOL = join(ROOT, 'tools/site');
+const LOG_TAIL_LINES = 30;
+const STOP_MS = 15_000;
+const SANITIZER = /AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:/;
+
+/** How each program is asked to stop; SIGINT is PostgreSQL's fast shutdown. */
+const STOP_SIGNAL = /** @type {const} */ ({ postgres: 'SIGINT', pushd: 'SIGTERM', apache: 'SIGTERM', lighttpd: 'SIGTERM' });
+
+/** @typedef {keyof typeof STOP_SIGNAL} ProgramName */
+
+/** One running program: the child process is the program itself. */
+class Program {
+  log = '';
+  /** Set when its end is wanted. */
+  ending = false;
+
+  /**
+   * @param {ProgramName} name
+   * @param {string} dir
+   * @param {(program: Program) => void} onDeath
+   */
+  constructor(name, dir, onDeath) {
+    this.name = name;
+    // A process group of its own, so that what a killed web server leaves behind can be ended too.
+    this.child = spawn(TOOL, ['exec', dir, name], { stdio: ['ignore', 'pipe', 'pipe'], detached: true, env: cleanEnv() });
+    for (const output of [this.child.stdout, this.child.stderr]) {
+      output.setEncoding('utf8');
+      output.on('data', (text) => (this.log += text));
+    }
+    /** @type {Promise<void>} */
+    this.ended = new Promise((resolve) => {
+      this.child.once('exit', (code, signal) => {
+        this.status = signal ?? code;
+        if (!this.ending) onDeath(this);
+        resolve();
+      });
+    });
+  }
+
+  get pid() {
+    return /** @type {number} */ (this.child.pid);
+  }
+
+  get alive() {
+    return this.child.exitCode === null && this.child.signalCode === null;
+  }
+
+  /** @param {NodeJS.Signals} signal */
+  async end(signal) {
+    this.ending = true;
+    const timer = setTimeout(() => this.signalGroup('SIGKILL'), STOP_MS);
+    this.child.kill(signal);
+    await this.ended;
+    clearTimeout(timer);
+    this.signalGroup('SIGKILL');
+  }
+
+  /** @param {NodeJS.Signals} signal */
+  signalGroup(signal) {
+    try {
+      process.kill(-this.pid, signal);
+    } catch {
+      // The group is gone already.
+    }
+  }
+
+  tail() {
+    return this.log.split('\n').slice(-LOG_TAIL_LINES).join('\n');
+  }
+}
+
+/** The caller's environment without settings that were meant for another site. @param {Record<string, string>} [more] */
+function cleanEnv(more = {}) {
+  const own = Object.entries(process.env).filter(([name]) => !/^(CONFAB_|PG)/.test(name));
+  return { ...Object.fromEntries(own), ...more };
+}
+
+export class Site {
+  /** @type {Map<ProgramName, Program>} */
+  #programs = new Map();
+  /** @type {Map<ProgramName, string>} logs of programs that ended */
+  #pastLogs = new Map();
+  /** @type {Error | undefined} */
+  #failure;
+  /** @type {pg.Pool | undefined} */
+  #pool;
+  /** @type {Array<() => void | Promise<void>>} */
+  #cleanups = [];
+
+  /**
+   * @param {string} dir
+   * @param {Record<string, string>} places  what `tools/site env` says
+   * @param {'apache' | 'lighttpd' | null} front
+   */
+  constructor(dir, places, front) {
+    this.dir = dir;
+    this.front = front;
+    this.url = places.URL;
+    this.socketDir = places.SOCKET_DIR;
+    this.pushSocket = places.PUSH_SOCKET;
+    this.pushListen = places.PUSH_LISTEN;
+    this.conf = places.CONF;
+    this.database = places.PGDATABASE;
+    this.pgPort = Number(places.PGPORT);
+    this.giveUp = () => this.#failure;
+  }
+
+  /**
+   * Starts a whole site, or parts of one.
+   *
+   * @param {object} [options]
+   * @param {'apache' | 'lighttpd' | null} [options.front]
+   * @param {boolean} [options.pushd]
+   * @param {Record<string, string | number>} [options.env]  settings: CONFAB_… names; and BUILD
+   */
+  static async start({ front = 'apache', pushd = true, env = {} } = {}) {
+    const parent = await mkdtemp(join(process.env.SITE_TMP ?? tmpdir(), 'confab-test-'));
+    // Started by root, the servers are another user, who must get through.
+    await chmod(parent, 0o711);
+    const dir = join(parent, 'site');
+    const { port, release } = await reservePort();
+    const settings = Object.fromEntries(Object.entries(env).map(([name, value]) => [name, String(value)]));
+    const run = promisify(execFile);
+    await run(TOOL, ['prepare', dir], { env: cleanEnv({ PORT: String(port), ...settings }) });
+    const { stdout } = await run(TOOL, ['env', dir], { env: cleanEnv() });
+    const places = Object.fromEntries(stdout.trim().split('\n').map((line) => line.split(/=(.*)/s)));
+
+    const site = new Site(dir, places, front);
+    site.#cleanups.push(release, () => site.#remove(parent));
+    try {
+      await site.begin('postgres');
+      await Promise.all([pushd && site.begin('pushd'), front && site.begin(front)]);
+    } catch (error) {
+      await site.#end();
+      throw error;
+    }
+    return site;
+  }
+
+  /** @param {string} parent */
+  async #remove(parent) {
+    await promisify(execFile)(TOOL, ['remove', this.dir], { env: cleanEnv() });
+    await rm(parent, { recursive: true, force: true });
+  }
+
+  // ---- Programs ----
+
+  /** Starts a program that is not running, and waits until it answers. @param {ProgramName} name */
+  async begin(name) {
+    if (this.#programs.has(name)) throw new Error(`${name} is running`);
+    this.#programs.set(name, new Program(name, this.dir, (program) => this.#died(program)));
+    await this.#answers(name);
+  }
+
+  /**
+   * Ends a program: by the signal that stops it in order, or by another.
+   *
+   * @param {ProgramName} name
+   * @param {NodeJS.Signals} [signal]
+   */
+  async kill(name, signal = STOP_SIGNAL[name]) {
+    const program = this.#program(name);
+    this.#programs.delete(name);
+    await program.end(signal);
+    this.#pastLogs.set(name, this.#pastLog(name) + program.log);
+  }
+
+  /** @param {ProgramName} name @param {NodeJS.Signals} [signal] */
+  async restart(name, signal) {
+    await this.kill(name, signal);
+    await this.begin(name);
+  }
+
+  /** A signal that is not meant to end it. @param {ProgramName} name @param {NodeJS.Signals} signal */
+  signal(name, signal) {
+    this.#program(name).child.kill(signal);
+  }
+
+  /** @param {ProgramName} name */
+  pid(name) {
+    return this.#program(name).pid;
+  }
+
+  /** All that a program of that name has logged so far. @param {ProgramName} name */
+  log(name) {
+    return this.#pastLog(name) + (this.#programs.get(name)?.log ?? '');
+  }
+
+  /** @param {ProgramName} name @param {RegExp} pattern */
+  logged(name, pattern, timeoutMs = 10_000) {
+    return this.waitFor(() => pattern.exec(this.log(name)), { what: `${pattern} in ${name}'s log`, timeoutMs });
+  }
+
+  /** The FastCGI workers' process ids. @returns {Promise<number[]>} */
+  async workers() {
+    if (!this.front) return [];
+    const parents = new Map();
+    const workers = [];
+    for (const entry of await readdir('/proc')) {
+      if (!/^\d+$/.test(entry)) continue;
+      const stat = await readFile(`/proc/${entry}/stat`, 'utf8').catch(() => '');
+      const found = /^(\d+) \((.*)\) \S (\d+)/s.exec(stat);
+      if (!found) continue;
+      parents.set(Number(found[1]), Number(found[3]));
+      if (found[2] === 'confab.fcgi') workers.push(Number(found[1]));
+    }
+    const top = this.pid(this.front);
+    return workers.filter((pid) => {
+      while (pid > 1 && pid !== top) pid = parents.get(pid) ?? 0;
+      return pid === top;
+    });
+  }
+
+  /** @param {ProgramName} name */
+  #program(name) {
+    const program = this.#programs.get(name);
+    if (!program) throw new Error(`${name} is not running`);
+    return program;
+  }
+
+  /** @param {ProgramName} name */
+  #pastLog(name) {
+    return this.#pastLogs.get(name) ?? '';
+  }
+
+  /** @param {Program} program */
+  #died(program) {
+    this.#failure = new Error(`${program.name} ended by itself (${program.status}); its log ends:\n${program.tail()}`);
+    const failure = this.#failure;
+    // Not a rejection that somebody may be about to handle: the test that is running has failed.
+    setImmediate(() => {
+      throw failure;
+    });
+  }
+
+  /** @param {ProgramName} name */
+  async #answers(name) {
+    const look = {
+      postgres: async () => (await this.sql('select 1')).length === 1,
+      pushd: () => this.#connects(),
+      apache: () => this.#serves(),
+      lighttpd: () => this.#serves(),
+    }[name];
+    await this.waitFor(look, { what: `${name} to answer`, timeoutMs: 30_000 });
+  }
+
+  async #serves() {
+    const { status } = await request(this.url, { timeoutMs: 2_000 });
+    return status < 500;
+  }
+
+  #connects() {
+    return new Promise((resolve, reject) => {
+      const [host, port] = this.pushListen.split(/:(?=\d+$)/);
+      const socket = connect(this.pushSocket ? { path: this.pushSocket } : { host, port: Number(port) });
+      socket.once('error', reject);
+      socket.once('connect', () => {
+        socket.destroy();
+        resolve(true);
+      });
+    });
+  }
+
+  /**
+   * waitFor, which also ends when a program of the site ended.
+   *
+   * @template T
+   * @param {() => T | Promise<T>} condition
+   * @param {{what?: string, timeoutMs?: number}} [options]
+   */
+  waitFor(condition, options = {}) {
+    return waitFor(condition, { ...options, giveUp: this.giveUp });
+  }
+
+  // ---- Database ----
+
+  /** How to connect as a role. @param {string} [user] */
+  pgConfig(user = 'postgres') {
+    return { host: this.socketDir, port: this.pgPort, database: this.database, user };
+  }
+
+  /** The same as a libpq conninfo. @param {string} [user] */
+  conninfo(user = 'postgres') {
+    return `host=${this.socketDir} port=${this.pgPort} dbname=${this.database} user=${user}`;
+  }
+
+  /** A connection of its own, closed with the site. @param {string} [user] */
+  async connect(user) {
+    const client = new pg.Client(this.pgConfig(user));
+    client.on('error', () => {}); // told by the next query; tests do kill servers
+    await client.connect();
+    this.#cleanups.push(() => client.end().catch(() => {}));
+    return client;
+  }
+
+  /**
+   * Runs one statement as superuser.
+   *
+   * @param {string} text
+   * @param {any[]} [params]
+   * @returns {Promise<any[]>} rows
+   */
+  async sql(text, params) {
+    if (!this.#pool) {
+      this.#pool = new pg.Pool({ ...this.pgConfig(), max: 4, idleTimeoutMillis: 1_000, allowExitOnIdle: true });
+      this.#pool.on('error', () => {});
+    }
+    return (await this.#pool.query(text, params)).rows;
+  }
+
+  // ---- End ----
+
+  /** Stops everything in order, removes the folder, and fails if a sanitizer had something to say. */
+  async stop() {
+    await this.#end();
+    for (const [name, log] of this.#pastLogs) {
+      if (SANITIZER.test(log)) throw new Error(`a sanitizer reports, in ${name}'s log:\n${log.slice(log.search(SANITIZER) - 200)}`);
+    }
+  }
+
+  async #end() {
+    await this.#pool?.end().catch(() => {});
+    for (const name of /** @type {ProgramName[]} */ (['pushd', 'apache', 'lighttpd', 'postgres'])) {
+      if (this.#programs.has(name)) await this.kill(name);
+    }
+    for (const cleanup of this.#cleanups.reverse()) await cleanup();
+    this.#cleanups = [];
+  }
+}

@@ -1,0 +1,152 @@
+// @ts-check
+
+/**
+ * A client of the stream that hides nothing: it records every event as it came, and reconnects only when told.
+ * The parser follows the HTML standard (section 9.2.6), independently of the program under test.
+ */
+
+import { request } from 'node:http';
+import { waitFor } from './wait.js';
+
+/**
+ * @typedef {object} StreamEvent
+ * @property {string} type
+ * @property {any} data         parsed JSON
+ * @property {string} [id]      as given with this very event
+ * @property {number} at        Date.now() when it was read
+ */
+
+export class SseParser {
+  #rest = '';
+  #type = '';
+  /** @type {string[]} */
+  #data = [];
+  /** @type {string | undefined} */
+  #id;
+  /** @type {string[]} */
+  comments = [];
+  /** @type {number | undefined} */
+  retryMs;
+  #onEvent;
+
+  /** @param {(event: {type: string, text: string, id: string | undefined}) => void} onEvent */
+  constructor(onEvent) {
+    this.#onEvent = onEvent;
+  }
+
+  /** @param {string} text */
+  push(text) {
+    const lines = (this.#rest + text).split(/\r\n|\n|\r(?!$)/);
+    this.#rest = lines.pop() ?? '';
+    for (const line of lines) this.#line(line);
+  }
+
+  /** @param {string} line */
+  #line(line) {
+    if (line === '') return this.#dispatch();
+    if (line.startsWith(':')) return void this.comments.push(line.slice(1));
+    const colon = line.indexOf(':');
+    const field = colon < 0 ? line : line.slice(0, colon);
+    const value = colon < 0 ? '' : line.slice(colon + 1).replace(/^ /, '');
+    if (field === 'event') this.#type = value;
+    else if (field === 'data') this.#data.push(value);
+    else if (field === 'id' && !value.includes('\0')) this.#id = value;
+    else if (field === 'retry' && /^\d+$/.test(value)) this.retryMs = Number(value);
+  }
+
+  #dispatch() {
+    if (this.#data.length > 0) {
+      this.#onEvent({ type: this.#type || 'message', text: this.#data.join('\n'), id: this.#id });
+    }
+    this.#type = '';
+    this.#data = [];
+    this.#id = undefined;
+  }
+}
+
+export class SseReader {
+  /** @type {StreamEvent[]} */
+  events = [];
+  /** The newest cursor, to resume from. */
+  lastId = '';
+  status = 0;
+  /** @type {import('node:http').IncomingHttpHeaders} */
+  headers = {};
+  closed = false;
+  #parser;
+  #request;
+
+  /**
+   * @param {string | URL} url
+   * @param {{headers?: import('node:http').OutgoingHttpHeaders, lastEventId?: string, socketPath?: string,
+   *          giveUp?: () => Error | undefined}} [options]
+   */
+  constructor(url, { headers = {}, lastEventId, socketPath, giveUp } = {}) {
+    this.giveUp = giveUp;
+    this.#parser = new SseParser((event) => this.#record(event));
+    const all = { Accept: 'text/event-stream', ...headers, ...(lastEventId && { 'Last-Event-ID': lastEventId }) };
+    this.lastId = lastEventId ?? '';
+    this.#request = request(url, { headers: all, socketPath, agent: false }, (incoming) => {
+      this.status = incoming.statusCode ?? 0;
+      this.headers = incoming.headers;
+      incoming.setEncoding('utf8');
+      incoming.on('data', (text) => this.#parser.push(text));
+      incoming.on('close', () => (this.closed = true));
+      incoming.on('error', () => (this.closed = true));
+    });
+    this.#request.on('error', () => (this.closed = true));
+    this.#request.end();
+  }
+
+  get comments() {
+    return this.#parser.comments;
+  }
+
+  get retryMs() {
+    return this.#parser.retryMs;
+  }
+
+  /** @param {{type: string, text: string, id: string | undefined}} event */
+  #record({ type, text, id }) {
+    if (id !== undefined) this.lastId = id;
+    this.events.push({ type, data: JSON.parse(text), id, at: Date.now() });
+  }
+
+  /** Resolves when the stream is open, with its `connected` event. */
+  async opened() {
+    return this.event('connected');
+  }
+
+  /**
+   * The first event of that type (after index `from`) that the predicate accepts.
+   *
+   * @param {string} type
+   * @param {(data: any) => boolean} [accept]
+   * @param {{from?: number, timeoutMs?: number}} [options]
+   * @returns {Promise<StreamEvent>}
+   */
+  event(type, accept = () => true, { from = 0, timeoutMs } = {}) {
+    return waitFor(
+      () => {
+        const found = this.events.slice(from).find((event) => event.type === type && accept(event.data));
+        if (!found && this.closed) throw new Error(`the stream ended: HTTP ${this.status}`);
+        return found;
+      },
+      { what: `event ${type}`, timeoutMs, giveUp: this.giveUp },
+    );
+  }
+
+  /** The messages in the order in which they came. */
+  messages() {
+    return this.events.filter((event) => event.type === 'message.new').map((event) => event.data.message);
+  }
+
+  /** Resolves when the server (or close()) ended the stream. */
+  ended(timeoutMs = 10_000) {
+    return waitFor(() => this.closed, { what: 'the end of the stream', timeoutMs, giveUp: this.giveUp });
+  }
+
+  close() {
+    this.#request.destroy();
+  }
+}
