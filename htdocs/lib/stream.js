@@ -86,7 +86,7 @@ export class Stream extends Emitter {
   /** @param {StreamOptions} options */
   constructor(options) {
     super();
-    this.#options = { EventSource: globalThis.EventSource, ...options };
+    this.#options = { ...options, EventSource: options.EventSource ?? globalThis.EventSource };
     this.#times = { ...TIMES, ...options.times };
     const { backoffBaseMs, backoffCapMs, probeMinMs, probeMaxMs } = this.#times;
     this.#backoff = new Backoff({ base: backoffBaseMs, cap: backoffCapMs });

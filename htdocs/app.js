@@ -1,0 +1,310 @@
+// @ts-check
+import { Api, ApiError } from './lib/api.js';
+import { Client } from './lib/client.js';
+import { ConfabAuth } from './ui/auth.js';
+import { ConfabChatList } from './ui/chat-list.js';
+import { ConfabComposer } from './ui/composer.js';
+import { ConfabConversation } from './ui/conversation.js';
+import { icon } from './ui/dom.js';
+import { avatar } from './ui/format.js';
+import { ConfabMessageList } from './ui/message-list.js';
+import { ConfabNotice } from './ui/notice.js';
+import { ConfabSearch } from './ui/search.js';
+import { ConfabStatus } from './ui/status.js';
+import { text } from './ui/text.js';
+
+/**
+ * The application: registers the elements, makes the client, and wires the one to
+ * the other. The address's fragment says which room is open, so that reloading,
+ * bookmarks and the browser's back button work by themselves.
+ */
+
+customElements.define('confab-auth', ConfabAuth);
+customElements.define('confab-notice', ConfabNotice);
+customElements.define('confab-status', ConfabStatus);
+customElements.define('confab-search', ConfabSearch);
+customElements.define('confab-chat-list', ConfabChatList);
+customElements.define('confab-composer', ConfabComposer);
+customElements.define('confab-message-list', ConfabMessageList);
+customElements.define('confab-conversation', ConfabConversation);
+
+/** A connection that is away for less than this is nobody's concern. */
+const NOTICE_MS = 4000;
+
+/** @template {Element} T @param {string} selector @returns {T} */
+const find = (selector) => /** @type {T} */ (document.querySelector(selector));
+const auth = /** @type {ConfabAuth} */ (find('confab-auth'));
+const notice = /** @type {ConfabNotice} */ (find('confab-notice'));
+const status = /** @type {ConfabStatus} */ (find('confab-status'));
+const search = /** @type {ConfabSearch} */ (find('confab-search'));
+const chatList = /** @type {ConfabChatList} */ (find('confab-chat-list'));
+const conversation = /** @type {ConfabConversation} */ (find('confab-conversation'));
+const shell = /** @type {HTMLElement} */ (find('#shell'));
+const logOutButton = /** @type {HTMLButtonElement} */ (find('#log-out'));
+
+/** Reading the property alone throws where cookies are blocked. */
+function storage() {
+  try {
+    return window.localStorage;
+  } catch {
+    return null;
+  }
+}
+
+const client = new Client({
+  api: new Api({ base: './api/v1' }),
+  streamUrl: './stream',
+  site: new URL('.', location.href).pathname,
+  storage: storage(),
+});
+
+// ---------------------------------------------------------------- screens
+
+/** @param {'starting'|'auth'|'chat'} screen */
+function showScreen(screen) {
+  document.documentElement.dataset.screen = screen;
+}
+
+/** The room that the address names. @returns {number|null} */
+function routedRoom() {
+  const match = location.hash.match(/^#\/room\/(\d{1,15})$/);
+  return match ? Number(match[1]) : null;
+}
+
+/** @param {number|null} room */
+function go(room) {
+  location.hash = room === null ? '#/' : `#/room/${room}`;
+}
+
+function onRoute() {
+  const room = routedRoom();
+  shell.dataset.view = room === null ? 'list' : 'room';
+  client.show(client.store.room(room ?? 0) ? room : null);
+  renderNow();
+  // A keyboard that pops up on a phone would hide what one came to read.
+  if (room !== null && matchMedia('(pointer: fine)').matches) conversation.start();
+}
+
+// ---------------------------------------------------------------- rendering
+
+let renderPending = false;
+
+/** Many changes in one turn are one rendering; a hidden page has no frames to wait for. */
+function render() {
+  if (renderPending) return;
+  renderPending = true;
+  if (document.visibilityState === 'visible') requestAnimationFrame(renderNow);
+  else setTimeout(renderNow);
+}
+
+function renderNow() {
+  renderPending = false;
+  const { store } = client;
+  // After a reset, what was there stays to be looked at until the fresh state comes.
+  if (!store.ready || !store.user) return;
+  const selected = routedRoom();
+  chatList.model = { rooms: store.rooms, me: store.user, selected, loading: false };
+  document.title = text.title(store.unreadRooms);
+  renderConversation(selected);
+}
+
+/** @param {number|null} id */
+function renderConversation(id) {
+  const { store, outbox } = client;
+  if (id === null || !store.user) return conversation.nothing();
+  const room = store.room(id);
+  if (!room) return conversation.nothing(true);
+  const readByPeer = room.peer ? store.readBy(room, room.peer.id) : 0;
+  conversation.model = { room, me: store.user, log: store.log(id), pending: outbox?.items(id) ?? [], readByPeer };
+}
+
+/** @param {import('./lib/types.js').User} user */
+function renderAccount(user) {
+  find('#account-avatar').replaceChildren(avatar(user.id, user.display_name));
+  find('#account-name').textContent = user.display_name;
+}
+
+/** Days have other names from midnight on. */
+function renderAtMidnight() {
+  const now = new Date();
+  const midnight = new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1);
+  setTimeout(() => {
+    render();
+    renderAtMidnight();
+  }, midnight.getTime() - now.getTime() + 1000);
+}
+
+// ---------------------------------------------------------------- connection
+
+let noticeDue = false;
+/** @type {ReturnType<typeof setTimeout>|undefined} */
+let noticeTimer;
+
+function renderConnection() {
+  const { state, transport, retryAt } = client.stream.status;
+  const deviceOffline = !navigator.onLine;
+  const away = deviceOffline || (state !== 'open' && noticeDue);
+  if (state === 'open' && !deviceOffline) status.connection = transport === 'poll' ? 'polling' : 'live';
+  else status.connection = away ? 'offline' : 'connecting';
+  const concerned = document.documentElement.dataset.screen !== 'auth';
+  notice.trouble = away && concerned ? { deviceOffline, retryAt } : null;
+}
+
+function onStatus() {
+  const { state } = client.stream.status;
+  if (state === 'open' || state === 'closed' || state === 'idle') {
+    clearTimeout(noticeTimer);
+    noticeTimer = undefined;
+    noticeDue = false;
+  } else {
+    noticeTimer ??= setTimeout(() => {
+      noticeDue = true;
+      renderConnection();
+    }, NOTICE_MS);
+  }
+  renderConnection();
+}
+
+// ---------------------------------------------------------------- log in and out
+
+/** @param {Promise<any>} request */
+async function enter(request) {
+  try {
+    await request;
+    client.start();
+  } catch (err) {
+    if (!(err instanceof ApiError)) throw err;
+    auth.failed(err);
+  }
+}
+
+function onLoaded() {
+  const { user } = client.store;
+  if (user) renderAccount(user);
+  if (document.documentElement.dataset.screen !== 'chat') {
+    showScreen('chat');
+    auth.reset();
+    onRoute();
+  }
+  render();
+}
+
+function onSignedOut() {
+  const wasIn = document.documentElement.dataset.screen === 'chat';
+  chatList.model = { rooms: [], me: null, selected: null, loading: true };
+  conversation.reset();
+  search.reset();
+  document.title = text.title(0);
+  showScreen('auth');
+  renderConnection();
+  auth.reset(wasIn && !leaving ? text.sessionOver : '');
+  if (matchMedia('(pointer: fine)').matches) auth.start();
+}
+
+let leaving = false;
+
+async function logOut() {
+  const unsent = client.outbox?.size ?? 0;
+  if (unsent > 0 && !confirm(text.logOutUnsent(unsent))) return;
+  leaving = true;
+  logOutButton.disabled = true;
+  try {
+    await client.logOut();
+    go(null);
+  } catch (err) {
+    if (!(err instanceof ApiError)) throw err;
+    client.wake();
+  } finally {
+    leaving = false;
+    logOutButton.disabled = false;
+  }
+}
+
+// ---------------------------------------------------------------- people
+
+/** @type {AbortController|null} */
+let searching = null;
+
+/** @param {string} query */
+async function findPeople(query) {
+  searching?.abort();
+  searching = new AbortController();
+  const { signal } = searching;
+  try {
+    const { items } = await client.api.searchUsers(query, signal);
+    if (!signal.aborted) search.results = { query, people: items.filter(({ id }) => id !== client.store.user?.id) };
+  } catch (err) {
+    if (!(err instanceof ApiError)) throw err;
+    if (!signal.aborted) search.results = { query, people: [], failed: true };
+  }
+}
+
+/** @param {string} query @param {number} user */
+async function openDialog(query, user) {
+  try {
+    go(await client.openDialog(user));
+    search.reset();
+  } catch (err) {
+    if (!(err instanceof ApiError)) throw err;
+    search.results = { query, people: [], failed: true };
+  }
+}
+
+// ---------------------------------------------------------------- wiring
+
+/**
+ * @template T
+ * @param {string} type
+ * @param {(detail: T) => void} handle
+ */
+function on(type, handle) {
+  document.addEventListener(type, (event) => handle(/** @type {CustomEvent<T>} */ (event).detail));
+}
+
+/** @param {(room: number) => void} act */
+const inRoom = (act) => {
+  const room = routedRoom();
+  if (room !== null) act(room);
+};
+
+on('confab-log-in', (credentials) => enter(client.api.logIn(credentials)));
+on('confab-register', (person) => enter(client.api.register(person)));
+on('confab-search', ({ query }) => findPeople(query));
+on('confab-search-active', ({ active }) => (chatList.hidden = active));
+on('confab-open-user', ({ user, query }) => openDialog(query, user));
+on('confab-back', () => go(null));
+on('confab-send', ({ body }) => inRoom((room) => client.send(room, body)));
+on('confab-older', () => inRoom((room) => client.loadOlder(room)));
+on('confab-read', ({ seq }) => inRoom((room) => client.markRead(room, seq)));
+on('confab-reload-history', () => inRoom((room) => client.show(room)));
+on('confab-retry-message', ({ clientId }) => client.outbox?.retry(clientId));
+on('confab-discard-message', ({ clientId }) => client.outbox?.discard(clientId));
+on('confab-retry-connection', () => client.wake());
+
+client.on('change', render);
+client.on('loaded', onLoaded);
+client.on('signedOut', onSignedOut);
+client.on('status', onStatus);
+
+window.addEventListener('hashchange', onRoute);
+window.addEventListener('online', () => client.wake({ rebuild: true }));
+window.addEventListener('online', renderConnection);
+window.addEventListener('offline', renderConnection);
+window.addEventListener('storage', ({ key, newValue }) => client.outbox?.changedElsewhere(key ?? '', newValue));
+document.addEventListener('visibilitychange', () => {
+  if (document.visibilityState === 'visible') client.wake();
+});
+// A page in the back-forward cache may hold no connection.
+window.addEventListener('pagehide', () => client.stop());
+window.addEventListener('pageshow', () => client.start());
+document.addEventListener('keydown', (event) => {
+  if (event.key === 'Escape' && routedRoom() !== null && !event.isComposing) go(null);
+});
+logOutButton.addEventListener('click', logOut);
+
+logOutButton.append(icon('leave'));
+logOutButton.setAttribute('aria-label', text.logOut);
+logOutButton.title = text.logOut;
+onRoute();
+renderAtMidnight();
+client.start();

@@ -1,0 +1,151 @@
+// @ts-check
+import { ConfabComposer } from './composer.js';
+import { h, icon } from './dom.js';
+import { ConfabElement } from './element.js';
+import { avatar, roomTitle } from './format.js';
+import { ConfabMessageList } from './message-list.js';
+import { text } from './text.js';
+
+/**
+ * <confab-conversation>: the room on screen, with its head, messages and composer;
+ * or why there is none. Tells `confab-back` and `confab-reload-history`, besides
+ * what its parts tell.
+ *
+ * @typedef {object} ConversationModel
+ * @property {import('../lib/types.js').Room|null} room
+ * @property {import('../lib/types.js').User} me
+ * @property {import('../lib/room-log.js').RoomLog} log
+ * @property {import('../lib/types.js').OutboxItem[]} pending
+ * @property {number} readByPeer
+ */
+
+export class ConfabConversation extends ConfabElement {
+  #head = h('header', { class: 'conversation-head' });
+  #title = h('bdi', {});
+  #subtitle = h('p', { class: 'conversation-subtitle' });
+  #avatarPlace = h('span', {});
+  #list = /** @type {ConfabMessageList} */ (document.createElement('confab-message-list'));
+  #composer = /** @type {ConfabComposer} */ (document.createElement('confab-composer'));
+  #state = h('div', { class: 'conversation-state' });
+  #shown = '';
+  /** @type {number|null} */
+  #room = null;
+
+  build() {
+    const back = h('button', { class: 'icon-button back', type: 'button', 'aria-label': text.back }, icon('back'));
+    back.addEventListener('click', () => this.tell('confab-back'));
+    this.#head.append(back, this.#avatarPlace, h('div', { class: 'conversation-names' }, h('h2', {}, this.#title), this.#subtitle));
+    this.append(this.#head, this.#list, this.#state, this.#composer);
+    this.nothing();
+  }
+
+  /** @param {AbortSignal} signal */
+  listen(signal) {
+    this.#state.addEventListener('click', (event) => {
+      if (/** @type {Element} */ (event.target).closest('button')) this.tell('confab-reload-history');
+    }, { signal });
+  }
+
+  /** @param {boolean} [missing] a room was asked for, and is not there */
+  nothing(missing = false) {
+    this.#close();
+    this.#show(missing ? 'missing' : 'nothing');
+  }
+
+  /** What is being waited for is not known yet. */
+  waiting() {
+    this.#close();
+    this.#show('loading');
+  }
+
+  /** @param {ConversationModel & {room: import('../lib/types.js').Room}} model */
+  set model({ room, me, log, pending, readByPeer }) {
+    const title = roomTitle(room);
+    this.#headOf(room, title);
+    this.#composer.open(room.id, title);
+    this.#room = room.id;
+    if (log.status !== 'ready') {
+      this.#show(log.status === 'error' ? 'error' : 'loading');
+      return;
+    }
+    const empty = log.messages.length === 0 && pending.length === 0;
+    this.#show(empty ? 'empty' : 'messages', title);
+    this.#list.label = text.conversationWith(title);
+    this.#list.model = {
+      room: room.id,
+      me,
+      dialog: room.kind === 'dialog',
+      messages: log.messages,
+      pending,
+      readByPeer,
+      divider: null,
+      complete: log.complete,
+      high: log.high,
+      catchingUp: log.hole !== null,
+      readSeq: room.read_seq,
+    };
+  }
+
+  /** Puts the cursor where writing begins. */
+  start() {
+    this.#composer.start();
+  }
+
+  /** The person has gone. */
+  reset() {
+    this.#composer.reset();
+    this.nothing();
+  }
+
+  #close() {
+    this.#room = null;
+    this.#list.reset();
+  }
+
+  /** @param {import('../lib/types.js').Room} room @param {string} title */
+  #headOf(room, title) {
+    const login = room.peer?.login;
+    const words = room.kind === 'dialog' ? (login ? `@${login}` : '') : text.members(room.members_count);
+    if (this.#subtitle.textContent !== words) this.#subtitle.textContent = words;
+    if (this.#title.textContent === title && this.#room === room.id) return;
+    this.#title.textContent = title;
+    this.#avatarPlace.replaceChildren(avatar(room.peer?.id ?? room.id, title));
+    if (this.#room !== room.id) this.#list.reset();
+  }
+
+  /**
+   * @param {'nothing'|'missing'|'loading'|'error'|'empty'|'messages'} what
+   * @param {string} [name]
+   */
+  #show(what, name = '') {
+    const shown = `${what} ${name}`;
+    if (shown === this.#shown) return;
+    this.#shown = shown;
+    this.dataset.show = what;
+    this.#state.replaceChildren(...stateNodes(what, name));
+  }
+}
+
+/** @param {string} what @param {string} name @returns {Node[]} */
+function stateNodes(what, name) {
+  switch (what) {
+    case 'nothing':
+      return [icon('chats'), h('p', { class: 'empty-title' }, text.nothingOpen), h('p', {}, text.nothingOpenHint)];
+    case 'missing':
+      return [icon('alert'), h('p', { class: 'empty-title' }, text.noSuchRoom), h('p', {}, text.noSuchRoomHint)];
+    case 'error':
+      return [icon('alert'), h('p', { class: 'empty-title' }, text.historyFailed), h('button', { class: 'button', type: 'button' }, text.tryAgain)];
+    case 'empty':
+      return [icon('chats'), h('p', { class: 'empty-title' }, text.sayHello(name)), h('p', {}, text.sayHelloHint)];
+    case 'loading':
+      return [skeletons()];
+    default:
+      return [];
+  }
+}
+
+function skeletons() {
+  const widths = ['a', 'b', 'c', 'a own', 'b own', 'c', 'b'];
+  return h('div', { class: 'message-skeletons', role: 'status', 'aria-label': text.loadingMessages },
+    ...widths.map((width) => h('span', { class: `skeleton skeleton-bubble ${width}` })));
+}
