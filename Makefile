@@ -27,14 +27,30 @@ UNIT_LDLIBS := $(FCGI_LDLIBS) $(PUSH_LDLIBS) $(shell pkg-config --libs cmocka 2>
 
 # ---- Sources, by hand: a stray file is not linked ----
 
-COMMON_SRC :=
+COMMON_SRC := common/buf.c common/conf.c common/err.c common/log.c common/map.c common/settings.c \
+	common/str.c common/token.c
 
-FCGI_SRC :=
+FCGI_SRC := fcgi-app/main.c fcgi-app/arena.c fcgi-app/auth.c fcgi-app/db.c fcgi-app/exchange.c \
+	fcgi-app/gateway.c fcgi-app/input.c fcgi-app/password.c fcgi-app/problem.c fcgi-app/req.c \
+	fcgi-app/resp.c fcgi-app/route.c fcgi-app/stmts.c fcgi-app/users.c fcgi-app/session.c \
+	fcgi-app/rooms.c fcgi-app/messages.c fcgi-app/snapshot.c fcgi-app/server.c
 
 PUSH_SRC :=
 
 # Each test of tests/unit/test_NAME.c is linked with the modules of MODULES_NAME.
-UNIT_TESTS :=
+UNIT_TESTS := buf conf err log map memory str token
+
+MODULES_buf    := $(COMMON_SRC)
+MODULES_conf   := $(COMMON_SRC)
+MODULES_err    := $(COMMON_SRC)
+MODULES_log    := $(COMMON_SRC)
+MODULES_map    := $(COMMON_SRC)
+MODULES_memory := $(COMMON_SRC)
+MODULES_str    := $(COMMON_SRC)
+MODULES_token  := $(COMMON_SRC)
+
+# It makes every allocation fail in turn.
+build/san/tests/unit/test_memory: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strndup
 
 # ---- Products ----
 
@@ -60,17 +76,17 @@ build/san/%.o: %.c
 	$(CC) $(CPPFLAGS) $(LIB_CFLAGS) $(CFLAGS) $(C_FLAGS) $(san_CFLAGS) -MMD -MP -c -o $@ $<
 
 build/release/confab.fcgi build/san/confab.fcgi: build/%/confab.fcgi: \
-		$$(patsubst %.c,build/$$*/%.o,$$(FCGI_SRC) $$(COMMON_SRC))
+		$$(addprefix build/$$*/,$$(FCGI_SRC:.c=.o) $$(COMMON_SRC:.c=.o))
 	$(CC) $($*_LDFLAGS) $(LDFLAGS) -o $@ $^ $(FCGI_LDLIBS)
 
 build/release/confab-pushd build/san/confab-pushd: build/%/confab-pushd: \
-		$$(patsubst %.c,build/$$*/%.o,$$(PUSH_SRC) $$(COMMON_SRC))
+		$$(addprefix build/$$*/,$$(PUSH_SRC:.c=.o) $$(COMMON_SRC:.c=.o))
 	$(CC) $($*_LDFLAGS) $(LDFLAGS) -o $@ $^ $(PUSH_LDLIBS)
 
 UNIT_PROGRAMS := $(UNIT_TESTS:%=build/san/tests/unit/test_%)
 
 $(UNIT_PROGRAMS): build/san/tests/unit/test_%: build/san/tests/unit/test_%.o \
-		$$(patsubst %.c,build/san/%.o,$$(MODULES_$$*))
+		$$(addprefix build/san/,$$(MODULES_$$*:.c=.o))
 	$(CC) $(san_LDFLAGS) $(LDFLAGS) -o $@ $^ $(UNIT_LDLIBS)
 
 -include $(patsubst %.c,build/release/%.d,$(COMMON_SRC) $(FCGI_SRC) $(PUSH_SRC))

@@ -1,0 +1,495 @@
+/*
+ * db: one connection, one call at a time. A call is a pipeline of Parse (the first time), Bind,
+ * Execute and Sync: one round trip, and room for more calls behind the Sync.
+ *
+ * libpq is used without blocking, with a deadline of our own: a server that hangs in a commit (a
+ * synchronous standby is away, say) does not obey statement_timeout. Such a call is given up by
+ * dropping the connection, never by a cancel, which would report a commit as failed that was not.
+ */
+#include "db.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <libpq-fe.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/buf.h"
+#include "common/log.h"
+#include "common/token.h"
+
+#define DB_GRACE_MS 2000 /* beyond statement_timeout, before a call is given up */
+/* After an attempt to connect that ran into its timeout, calls fail at once for this long: else
+ * every worker would be held by every request while the database's host is gone. */
+#define DB_PAUSE_MS       2000
+#define DB_IDLE_XACT_S    10 /* a server's limit on a transaction of ours that does nothing */
+#define DB_TCP_TIMEOUT_MS 10000
+#define DB_KEEPALIVE_S    30
+#define DB_OPTIONS_BYTES  2048
+#define DB_NUMBER_BYTES   24
+#define DB_TRIES          2 /* of one call: the second on a new connection */
+
+struct db {
+    PGconn *conn;                /* owned; NULL while there is none */
+    const struct settings *s;    /* borrowed, lives longer */
+    char *options;               /* owned; the server settings of each session */
+    bool prepared[STMT_MAX];     /* on this connection */
+    int64_t no_attempt_until_ms; /* monotonic */
+};
+
+struct db_result {
+    PGresult *res; /* owned */
+};
+
+/* How far a call got, which decides whether it may be made again. */
+enum call_fate {
+    CALL_DONE,     /* answered: with rows and committed, or with an error and rolled back */
+    CALL_NOT_SENT, /* the connection was lost before */
+    CALL_LOST,     /* the connection was lost on the way: it may have been committed */
+    CALL_GIVEN_UP  /* no answer until the deadline: as lost, and repeating would only hang again */
+};
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* libpq's messages end in a newline, and may have several lines. */
+static struct slice first_line(const char *message)
+{
+    struct slice line;
+    struct slice rest;
+
+    slice_cut(slice_of(message), '\n', &line, &rest);
+    return line;
+}
+
+static void on_notice(void *arg, const char *message)
+{
+    struct slice line = first_line(message);
+
+    (void)arg;
+    log_debug("db notice=\"%.*s\"", (int)line.n, line.p);
+}
+
+/* ---- Connecting ---- */
+
+/* Our session settings after those that the administrator's connection string may hold. */
+static char *options_make(const struct settings *s, const char *theirs)
+{
+    struct buf b;
+    int64_t waiters = s->workers > 1 ? s->workers / 2 : 1;
+
+    buf_init(&b, DB_OPTIONS_BYTES);
+    buf_puts(&b, theirs);
+    buf_printf(&b, " -c lock_timeout=%" PRId64 " -c statement_timeout=%" PRId64, s->lock_timeout_ms,
+               s->statement_timeout_ms);
+    buf_printf(&b, " -c idle_in_transaction_session_timeout=%ds", DB_IDLE_XACT_S);
+    buf_printf(&b, " -c chat.room_waiters=%" PRId64 " -c chat.poll_interval_ms=%" PRId64, waiters,
+               s->poll_interval_ms);
+    char *options = buf_steal(&b);
+
+    buf_clear(&b);
+    return options;
+}
+
+struct db *db_new(const struct settings *s)
+{
+    char *error = NULL;
+    PQconninfoOption *parsed = PQconninfoParse(s->database, &error);
+    const char *theirs = "";
+    struct db *db = calloc(1, sizeof(*db));
+
+    if (parsed == NULL || db == NULL) {
+        struct slice line = first_line(error);
+
+        log_errx("db conninfo_refused why=\"%.*s\"", (int)line.n, line.p == NULL ? "" : line.p);
+    } else {
+        for (const PQconninfoOption *o = parsed; o->keyword != NULL; o++) {
+            if (strcmp(o->keyword, "options") == 0 && o->val != NULL) {
+                theirs = o->val;
+            }
+        }
+        db->s = s;
+        db->options = options_make(s, theirs);
+    }
+    PQconninfoFree(parsed);
+    PQfreemem(error);
+    if (db == NULL || db->options == NULL) {
+        free(db);
+        return NULL;
+    }
+    return db;
+}
+
+static void db_drop(struct db *db)
+{
+    PQfinish(db->conn);
+    db->conn = NULL;
+    memset(db->prepared, 0, sizeof(db->prepared));
+}
+
+void db_free(struct db *db)
+{
+    if (db != NULL) {
+        db_drop(db);
+        free(db->options);
+        free(db);
+    }
+}
+
+/* libpq's own blocking connect, since it alone applies the timeout to each host of several. */
+static PGconn *connect_start(const struct db *db)
+{
+    char timeout[DB_NUMBER_BYTES];
+    char tcp_timeout[DB_NUMBER_BYTES];
+    char keepalive[DB_NUMBER_BYTES];
+
+    snprintf(timeout, sizeof(timeout), "%" PRId64, db->s->db_connect_timeout_s);
+    snprintf(tcp_timeout, sizeof(tcp_timeout), "%d", DB_TCP_TIMEOUT_MS);
+    snprintf(keepalive, sizeof(keepalive), "%d", DB_KEEPALIVE_S);
+    /* The connection string is expanded where "dbname" stands; what follows it overrides it. */
+    const char *const keywords[] = {"dbname",
+                                    "connect_timeout",
+                                    "client_encoding",
+                                    "target_session_attrs",
+                                    "keepalives_idle",
+                                    "tcp_user_timeout",
+                                    "application_name",
+                                    "options",
+                                    NULL};
+    const char *const values[] = {db->s->database, timeout,     "UTF8",
+                                  "read-write",    keepalive,   tcp_timeout,
+                                  "confab.fcgi",   db->options, NULL};
+
+    return PQconnectdbParams(keywords, values, 1);
+}
+
+static enum confab_err db_connect(struct db *db)
+{
+    int64_t start = now_ms();
+
+    if (start < db->no_attempt_until_ms) {
+        return CONFAB_DB_AWAY;
+    }
+    db_drop(db);
+    db->conn = connect_start(db);
+    if (db->conn == NULL) {
+        return CONFAB_NO_MEMORY;
+    }
+    if (PQstatus(db->conn) != CONNECTION_OK || PQsetnonblocking(db->conn, 1) != 0 ||
+        PQenterPipelineMode(db->conn) != 1) {
+        struct slice line = first_line(PQerrorMessage(db->conn));
+        int64_t took = now_ms() - start;
+
+        log_warnx("db connect_failed ms=%" PRId64 " why=\"%.*s\"", took, (int)line.n, line.p);
+        if (took >= db->s->db_connect_timeout_s * 1000 / 2) {
+            db->no_attempt_until_ms = now_ms() + DB_PAUSE_MS;
+        }
+        db_drop(db);
+        return CONFAB_DB_AWAY;
+    }
+    PQsetNoticeProcessor(db->conn, on_notice, NULL);
+    log_debug("db connected ms=%" PRId64, now_ms() - start);
+    return CONFAB_OK;
+}
+
+/*
+ * Whether the connection still lives, as far as can be told without asking the server: one that
+ * was restarted has said farewell and closed, which is to be read now. A call that is not sent yet
+ * can always be made on another connection.
+ */
+static bool db_is_alive(struct db *db)
+{
+    if (db->conn == NULL || PQstatus(db->conn) != CONNECTION_OK) {
+        return false;
+    }
+    struct pollfd waiting = {.fd = PQsocket(db->conn), .events = POLLIN};
+
+    while (poll(&waiting, 1, 0) > 0) {
+        if (PQconsumeInput(db->conn) == 0) {
+            return false;
+        }
+        /* Parses what came: notices and settings that changed; nothing else is due. */
+        (void)PQisBusy(db->conn);
+    }
+    return PQstatus(db->conn) == CONNECTION_OK;
+}
+
+static enum confab_err db_ensure(struct db *db)
+{
+    return db_is_alive(db) ? CONFAB_OK : db_connect(db);
+}
+
+/* ---- One call ---- */
+
+/* Waits until the socket is ready; false when the deadline has passed. */
+static bool wait_ready(const struct db *db, short events, int64_t deadline_ms)
+{
+    for (;;) {
+        struct pollfd waiting = {.fd = PQsocket(db->conn), .events = events};
+        int64_t left = deadline_ms - now_ms();
+        int n = left <= 0 ? 0 : poll(&waiting, 1, (int)left);
+
+        if (n >= 0) {
+            return n > 0;
+        }
+        if (errno != EINTR) {
+            return false;
+        }
+    }
+}
+
+/* Sends what is queued. While that is not possible the server may want to be read first. */
+static bool flush(struct db *db, int64_t deadline_ms)
+{
+    for (;;) {
+        int left = PQflush(db->conn);
+
+        if (left == 0) {
+            return true;
+        }
+        if (left < 0 || !wait_ready(db, POLLIN | POLLOUT, deadline_ms) ||
+            PQconsumeInput(db->conn) == 0) {
+            return false;
+        }
+    }
+}
+
+/* The next result, waited for; false when the connection is lost or the deadline has passed. *res
+ * may be NULL, which ends the results of one command. */
+static bool next_result(struct db *db, int64_t deadline_ms, PGresult **res)
+{
+    while (PQisBusy(db->conn) != 0) {
+        if (!wait_ready(db, POLLIN, deadline_ms) || PQconsumeInput(db->conn) == 0) {
+            return false;
+        }
+    }
+    *res = PQgetResult(db->conn);
+    return PQstatus(db->conn) == CONNECTION_OK;
+}
+
+static bool queue_call(struct db *db, enum stmt stmt, const char *const *params)
+{
+    const struct stmt_row *row = &stmt_table[stmt];
+
+    if (!db->prepared[stmt] &&
+        PQsendPrepare(db->conn, row->name, row->sql, row->param_count, NULL) != 1) {
+        return false;
+    }
+    return PQsendQueryPrepared(db->conn, row->name, row->param_count, params, NULL, NULL, 0) == 1 &&
+           PQpipelineSync(db->conn) == 1;
+}
+
+/* Keeps res as the call's outcome if it is one: the statement's rows, or the first error. Takes
+ * over res. */
+static void keep_result(PGresult **kept, PGresult *res)
+{
+    ExecStatusType status = PQresultStatus(res);
+    bool kept_error = *kept != NULL && PQresultStatus(*kept) == PGRES_FATAL_ERROR;
+
+    if (res != NULL && !kept_error && (status == PGRES_TUPLES_OK || status == PGRES_FATAL_ERROR)) {
+        PQclear(*kept);
+        *kept = res;
+    } else {
+        PQclear(res);
+    }
+}
+
+/*
+ * Reads results up to the Sync. The transaction commits at the Sync, after the rows have come, so
+ * only its arrival says that the call is done; an error of the commit itself comes between them.
+ * False when the connection is lost or the deadline has passed.
+ */
+static bool read_results(struct db *db, enum stmt stmt, int64_t deadline_ms, PGresult **rows)
+{
+    for (;;) {
+        PGresult *res = NULL;
+        bool alive = next_result(db, deadline_ms, &res);
+        ExecStatusType status = PQresultStatus(res);
+
+        /* Prepared statements outlive the transaction, whatever becomes of it. */
+        db->prepared[stmt] = db->prepared[stmt] || status == PGRES_COMMAND_OK;
+        keep_result(rows, res);
+        if (!alive || status == PGRES_PIPELINE_SYNC) {
+            return alive;
+        }
+    }
+}
+
+/* Sends the call and reads its answer. On CALL_DONE *rows is rows or an error of the server. */
+static enum call_fate run_call(struct db *db, enum stmt stmt, const char *const *params,
+                               PGresult **rows)
+{
+    int64_t deadline_ms = now_ms() + db->s->statement_timeout_ms + DB_GRACE_MS;
+
+    if (!queue_call(db, stmt, params)) {
+        return CALL_NOT_SENT;
+    }
+    if (flush(db, deadline_ms) && read_results(db, stmt, deadline_ms, rows)) {
+        return CALL_DONE;
+    }
+    return now_ms() >= deadline_ms ? CALL_GIVEN_UP : CALL_LOST;
+}
+
+/* What only the log is told: names of ours, no values. */
+static void log_unexpected(const struct stmt_row *row, const PGresult *res)
+{
+    const char *constraint = PQresultErrorField(res, PG_DIAG_CONSTRAINT_NAME);
+    const char *context = PQresultErrorField(res, PG_DIAG_CONTEXT);
+    const char *sqlstate = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+    struct slice line = first_line(context);
+
+    log_errx("db error stmt=%s sqlstate=%s constraint=%s context=\"%.*s\"", row->name,
+             sqlstate == NULL ? "-" : sqlstate, constraint == NULL ? "-" : constraint, (int)line.n,
+             line.p == NULL ? "" : line.p);
+}
+
+/* The error of res, and in p what the client may know of it: the texts of class CF alone. */
+static enum confab_err explain(const struct stmt_row *row, const PGresult *res, struct problem *p)
+{
+    const char *sqlstate = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+    const char *message = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+    const char *column = PQresultErrorField(res, PG_DIAG_COLUMN_NAME);
+    const char *hint = PQresultErrorField(res, PG_DIAG_MESSAGE_HINT);
+    enum confab_err err = err_from_sqlstate(sqlstate);
+    int64_t seconds = 0;
+
+    if (sqlstate != NULL && strncmp(sqlstate, "CF", 2) == 0 && message != NULL) {
+        problem_set(p, err, message);
+        if (err == CONFAB_INVALID && column != NULL && column[0] != '\0') {
+            problem_add_field(p, column, message);
+        }
+        if (err == CONFAB_RATE_LIMITED && str_to_i64(slice_of(hint), 1, INT32_MAX, &seconds)) {
+            p->retry_after_s = (int)seconds;
+        }
+    } else if (err == CONFAB_INTERNAL) {
+        log_unexpected(row, res);
+    } else {
+        log_info("db refused stmt=%s sqlstate=%s", row->name, sqlstate == NULL ? "-" : sqlstate);
+    }
+    return err;
+}
+
+/* The plan of a prepared statement that a new release has changed, or that a pooler has lost, is
+ * made anew on a fresh connection; the server has run nothing. */
+static bool is_stale(const PGresult *res)
+{
+    const char *sqlstate = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+
+    return sqlstate != NULL && (strcmp(sqlstate, "26000") == 0 || strcmp(sqlstate, "0A000") == 0);
+}
+
+/* One attempt on a connection that seems alive. *again: the call may be made once more, on a new
+ * connection; this one is dropped then. */
+static enum confab_err attempt(struct db *db, enum stmt stmt, const char *const *params,
+                               bool repeatable, struct db_result *out, struct problem *p,
+                               bool *again)
+{
+    PGresult *rows = NULL;
+    enum call_fate fate = run_call(db, stmt, params, &rows);
+    enum confab_err err = CONFAB_DB_AWAY;
+
+    *again = false;
+    if (fate == CALL_DONE && PQresultStatus(rows) == PGRES_TUPLES_OK) {
+        out->res = rows;
+        return CONFAB_OK;
+    }
+    if (fate != CALL_DONE) {
+        *again = fate == CALL_NOT_SENT || (fate == CALL_LOST && repeatable);
+        log_warnx("db lost stmt=%s why=%s again=%d", stmt_table[stmt].name,
+                  fate == CALL_GIVEN_UP ? "deadline" : "connection", *again);
+    } else if (is_stale(rows)) {
+        *again = true;
+    } else {
+        err = explain(&stmt_table[stmt], rows, p);
+        /* A server that became a standby has rolled the call back; another one will take it. */
+        *again = err == CONFAB_DB_AWAY;
+    }
+    PQclear(rows);
+    if (err == CONFAB_DB_AWAY) {
+        db_drop(db);
+    }
+    return err;
+}
+
+/* Makes a call, a second time if need be and allowed. */
+static enum confab_err call_again(struct db *db, enum stmt stmt, const char *const *params,
+                                  bool repeatable, struct db_result *out, struct problem *p)
+{
+    bool again = true;
+    enum confab_err err = CONFAB_OK;
+
+    for (int tries = 0; again && tries < DB_TRIES; tries++) {
+        *p = (struct problem){.field_count = 0};
+        err = db_ensure(db);
+        if (err != CONFAB_OK) {
+            return err;
+        }
+        err = attempt(db, stmt, params, repeatable, out, p, &again);
+    }
+    return err;
+}
+
+enum confab_err db_call(struct db *db, enum stmt stmt, const char *const *params, bool repeatable,
+                        struct db_result **out, struct problem *p)
+{
+    struct db_result *res = calloc(1, sizeof(*res));
+
+    if (res == NULL) {
+        return CONFAB_NO_MEMORY;
+    }
+    enum confab_err err = call_again(db, stmt, params, repeatable, res, p);
+
+    if (err == CONFAB_EPOCH_CHANGED) {
+        /* The log belongs to an earlier life of this database: begin it anew, then repeat. */
+        err = call_again(db, STMT_EPOCH_BEGIN, NULL, true, res, p);
+        log_info("db epoch_begin result=%s", err_code(err));
+        if (err == CONFAB_OK) {
+            PQclear(res->res);
+            res->res = NULL;
+            err = call_again(db, stmt, params, repeatable, res, p);
+        }
+    }
+    if (err != CONFAB_OK) {
+        db_result_free(res);
+        return err;
+    }
+    *out = res;
+    return CONFAB_OK;
+}
+
+void db_result_free(struct db_result *res)
+{
+    if (res != NULL) {
+        PQclear(res->res);
+        free(res);
+    }
+}
+
+int db_rows(const struct db_result *res)
+{
+    return PQntuples(res->res);
+}
+
+const char *db_text(const struct db_result *res, int row, int column)
+{
+    if (row >= PQntuples(res->res) || column >= PQnfields(res->res) ||
+        PQgetisnull(res->res, row, column)) {
+        return NULL;
+    }
+    return PQgetvalue(res->res, row, column);
+}
+
+void db_token_param(const struct token_hash *hash, char out[DB_TOKEN_PARAM_BYTES])
+{
+    out[0] = '\\';
+    out[1] = 'x';
+    str_hex(hash->bytes, sizeof(hash->bytes), out + 2);
+}

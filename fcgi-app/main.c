@@ -1,0 +1,170 @@
+/*
+ * main: a worker of Confab. Serves REST requests that a web server hands it by FastCGI or CGI, one
+ * at a time, until it is told to stop or has served its share.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/log.h"
+#include "common/settings.h"
+#include "common/token.h"
+#include "exchange.h"
+#include "gateway.h"
+
+#define EXIT_USAGE 2
+
+static volatile sig_atomic_t stop_requested;
+
+struct options {
+    const char *file; /* borrowed from argv; NULL: the default */
+    bool check;
+    bool dump;
+};
+
+static void on_stop(int signo)
+{
+    (void)signo;
+    stop_requested = 1;
+}
+
+static void usage(FILE *out)
+{
+    fputs("usage: confab.fcgi [-c FILE] [-n | -T | -h | -V]\n"
+          "  -c FILE        read this configuration file\n"
+          "  -n             check the configuration and exit\n"
+          "  -T             print the effective configuration and exit\n"
+          "  -h, --help     print this and exit\n"
+          "  -V, --version  print the version and exit\n"
+          "Without -n, -T, -h and -V it serves the web server that started it.\n",
+          out);
+}
+
+static struct options options_read(int argc, char **argv)
+{
+    static const struct option long_options[] = {
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+        {NULL, 0, NULL, 0},
+    };
+    struct options o = {.file = NULL};
+    int c = 0;
+
+    while ((c = getopt_long(argc, argv, "c:nThV", long_options, NULL)) != -1) {
+        switch (c) {
+        case 'c':
+            o.file = optarg;
+            break;
+        case 'n':
+            o.check = true;
+            break;
+        case 'T':
+            o.dump = true;
+            break;
+        case 'h':
+            usage(stdout);
+            exit(EXIT_SUCCESS);
+        case 'V':
+            puts("confab.fcgi " CONFAB_VERSION);
+            exit(EXIT_SUCCESS);
+        default:
+            usage(stderr);
+            exit(EXIT_USAGE);
+        }
+    }
+    if (optind < argc) {
+        usage(stderr);
+        exit(EXIT_USAGE);
+    }
+    return o;
+}
+
+/* SIGTERM, SIGUSR1 and SIGINT end the worker, but never a request: they are blocked, and let in
+ * only while it waits for one, with the mask that is returned. */
+static sigset_t signals_set(void)
+{
+    static const int stops[] = {SIGTERM, SIGUSR1, SIGINT};
+    const struct sigaction action = {.sa_handler = on_stop};
+    sigset_t blocked;
+    sigset_t waiting;
+
+    sigemptyset(&blocked);
+    for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++) {
+        sigaddset(&blocked, stops[i]);
+        sigaction(stops[i], &action, NULL);
+    }
+    sigprocmask(SIG_BLOCK, &blocked, &waiting);
+    for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++) {
+        sigdelset(&waiting, stops[i]);
+    }
+    return waiting;
+}
+
+/* Serves until it is time to go. False when no more requests can be accepted. */
+static bool serve(struct app *app, const sigset_t *wait_mask)
+{
+    int64_t served = 0;
+
+    while (!stop_requested && served < app->settings->worker_requests) {
+        switch (gateway_accept(app->gateway, wait_mask)) {
+        case GATEWAY_REQUEST:
+            exchange_run(app);
+            served++;
+            break;
+        case GATEWAY_INTERRUPTED:
+            break;
+        case GATEWAY_END:
+            return true;
+        case GATEWAY_FAILED:
+            log_err("accept");
+            return false;
+        }
+    }
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    struct settings settings;
+    struct conf_error why;
+    enum log_level level = LOG_LEVEL_INFO;
+    const struct options o = options_read(argc, argv);
+
+    log_init("fcgi", level);
+    if (settings_load(&settings, o.file, &why) != CONFAB_OK) {
+        fatalx("configuration %s", why.text);
+    }
+    if (log_level_parse(settings.log_level, &level)) {
+        log_set_level(level);
+    }
+    if (o.dump) {
+        conf_dump(&settings_table, &settings, stdout);
+    }
+    if (o.dump || o.check) {
+        settings_clear(&settings);
+        return EXIT_SUCCESS;
+    }
+
+    if (!gateway_present()) {
+        fatalx("start: no web server started this program; see confab.fcgi(8)");
+    }
+    if (!token_init()) {
+        fatalx("start: libsodium does not start");
+    }
+    struct app app = {.settings = &settings, .gateway = gateway_new(), .db = db_new(&settings)};
+
+    if (app.gateway == NULL || app.db == NULL) {
+        fatalx("start: no gateway or no database handle");
+    }
+    password_init(&app.password, &settings);
+    const sigset_t wait_mask = signals_set();
+    bool good = serve(&app, &wait_mask);
+
+    password_clear(&app.password);
+    db_free(app.db);
+    gateway_free(app.gateway);
+    settings_clear(&settings);
+    return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}

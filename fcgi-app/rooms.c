@@ -1,0 +1,61 @@
+/*
+ * rooms: rooms, dialogs, their members, and how far each has read. Pure data.
+ */
+#include "exchange.h"
+
+#define ROOM_FIELD                                                                                 \
+    {                                                                                              \
+        "room", FIELD_PATH, FIELD_INT, true, 1, INT64_MAX                                          \
+    }
+
+static const struct field dialog_fields[] = {
+    {"user", FIELD_PATH, FIELD_INT, true, 1, INT64_MAX},
+};
+
+static const struct field create_fields[] = {
+    {"kind", FIELD_BODY, FIELD_TEXT, true, 1, 16},
+    {"name", FIELD_BODY, FIELD_TEXT, true, 1, 200},
+    {"topic", FIELD_BODY, FIELD_TEXT, false, 0, 1000},
+    {"history", FIELD_BODY, FIELD_TEXT, false, 1, 16},
+    {"members", FIELD_BODY, FIELD_INT_LIST, false, 0, 100},
+};
+
+static const struct field list_fields[] = {
+    {"limit", FIELD_QUERY, FIELD_INT, false, 1, PAGE_LIMIT_MAX},
+    {"before", FIELD_QUERY, FIELD_TEXT, false, 1, PAGE_PLACE_CHARS},
+};
+
+static const struct field room_fields[] = {ROOM_FIELD};
+
+static const struct field member_list_fields[] = {
+    ROOM_FIELD,
+    {"limit", FIELD_QUERY, FIELD_INT, false, 1, PAGE_LIMIT_MAX},
+    {"after", FIELD_QUERY, FIELD_INT, false, 0, INT64_MAX},
+};
+
+static const struct field member_fields[] = {
+    ROOM_FIELD,
+    {"user", FIELD_PATH, FIELD_USER_OR_ME, true, 1, INT64_MAX},
+};
+
+static const struct field read_fields[] = {
+    ROOM_FIELD,
+    {"seq", FIELD_BODY, FIELD_INT, true, 0, INT64_MAX},
+};
+
+static const struct endpoint endpoints[] = {
+    {HTTP_PUT, "/dialogs/{user}", AUTH_TOKEN, false, STMT_DIALOG_OPEN, FIELDS(dialog_fields), NULL},
+    {HTTP_POST, "/rooms", AUTH_TOKEN, false, STMT_ROOM_CREATE, FIELDS(create_fields), NULL},
+    {HTTP_GET, "/rooms", AUTH_TOKEN, false, STMT_ROOM_LIST, FIELDS(list_fields), NULL},
+    {HTTP_GET, "/rooms/{room}", AUTH_TOKEN, false, STMT_ROOM, FIELDS(room_fields), NULL},
+    {HTTP_GET, "/rooms/{room}/members", AUTH_TOKEN, false, STMT_MEMBER_LIST,
+     FIELDS(member_list_fields), NULL},
+    {HTTP_PUT, "/rooms/{room}/members/{user}", AUTH_TOKEN, false, STMT_MEMBER_PUT,
+     FIELDS(member_fields), NULL},
+    {HTTP_DELETE, "/rooms/{room}/members/{user}", AUTH_TOKEN, false, STMT_MEMBER_DELETE,
+     FIELDS(member_fields), NULL},
+    {HTTP_PUT, "/rooms/{room}/read", AUTH_TOKEN, false, STMT_READ, FIELDS(read_fields), NULL},
+    {HTTP_GET, "/unread", AUTH_TOKEN, false, STMT_UNREAD, NO_FIELDS, NULL},
+};
+
+const struct endpoint_table rooms_endpoints = ENDPOINT_TABLE(endpoints);
