@@ -5,6 +5,7 @@ import { ConfabAuth } from './ui/auth.js';
 import { ConfabChatList } from './ui/chat-list.js';
 import { ConfabComposer } from './ui/composer.js';
 import { ConfabConversation } from './ui/conversation.js';
+import { confirmed } from './ui/confirm.js';
 import { icon } from './ui/dom.js';
 import { avatar } from './ui/format.js';
 import { ConfabMessageList } from './ui/message-list.js';
@@ -205,11 +206,13 @@ let leaving = false;
 
 async function logOut() {
   const unsent = client.outbox?.size ?? 0;
-  if (unsent > 0 && !confirm(text.logOutUnsent(unsent))) return;
+  if (unsent > 0 && !(await confirmed(text.logOutUnsent(unsent), text.logOut))) return;
+  const { outbox } = client;
   leaving = true;
   logOutButton.disabled = true;
   try {
     await client.logOut();
+    outbox?.clear();
     go(null);
   } catch (err) {
     if (!(err instanceof ApiError)) throw err;

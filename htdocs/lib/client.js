@@ -18,7 +18,7 @@ import { Stream } from './stream.js';
  * @property {string} site           tells several installations on one origin apart in the storage
  * @property {import('./outbox.js').KeyValueStorage|null} storage
  * @property {typeof EventSource} [EventSource]
- * @property {Partial<typeof import('./stream.js').TIMES>} [times]
+ * @property {Partial<import('./stream.js').Times>} [times]
  */
 
 /**

@@ -104,6 +104,11 @@ export class Outbox extends Emitter {
     this.#changed(item);
   }
 
+  /** Gives up everything that is not sent. */
+  clear() {
+    for (const clientId of [...this.#items.keys()]) this.discard(clientId);
+  }
+
   /** The server has it, by answer or by event: it need not be kept any more. @param {string} clientId */
   acknowledge(clientId) {
     const item = this.#items.get(clientId);

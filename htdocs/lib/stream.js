@@ -30,18 +30,29 @@ import { SseTransport } from './transport-sse.js';
  * @property {(signal: AbortSignal) => Promise<string>} bootstrap
  * @property {(cursor: string, signal: AbortSignal) => Promise<import('./types.js').Poll>} poll
  * @property {typeof EventSource} [EventSource]  Node has none: give it an npm one
- * @property {Partial<typeof TIMES>} [times]
+ * @property {Partial<Times>} [times]
  */
 
+/**
+ * @typedef {object} Times  all in milliseconds
+ * @property {number} helloMs        how long `connected` may take
+ * @property {number} silenceMs      nothing heard for so long: the line is dead
+ * @property {number} staleMs        nothing heard for so long: not to be trusted on waking
+ * @property {number} backoffBaseMs
+ * @property {number} backoffCapMs
+ * @property {number} stableMs       a line that lasts less has not proved itself: its failures add up
+ * @property {number} probeMinMs     between tries of a stream while polling
+ * @property {number} probeMaxMs
+ * @property {number} tickMs         how often the clock is looked at
+ */
+
+/** @type {Readonly<Times>} The server's mark comes every 15 to 20 s; two must be missing before we give up. */
 export const TIMES = Object.freeze({
   helloMs: 8000,
-  // The server's mark comes every 15 to 20 s, so two are missing then.
   silenceMs: 45000,
-  // Longer than the server's heartbeat: nothing for so long is worth a fresh connection on waking.
   staleMs: 22000,
   backoffBaseMs: 1000,
   backoffCapMs: 30000,
-  // A line that lasts less has not proved itself: its failures keep adding up.
   stableMs: 10000,
   probeMinMs: 30000,
   probeMaxMs: 300000,

@@ -39,6 +39,7 @@ export class SseTransport {
   /** When anything arrived last, by Date.now(). */
   lastHeardAt = Date.now();
   #source;
+  #closed = false;
   #handlers;
   #silenceMs;
   /** @type {ReturnType<typeof setTimeout>|undefined} */
@@ -63,6 +64,7 @@ export class SseTransport {
   }
 
   close() {
+    this.#closed = true;
     clearTimeout(this.#deadline);
     this.#source.onerror = null;
     this.#source.close();
@@ -74,6 +76,8 @@ export class SseTransport {
    */
   #listen(type, handle) {
     this.#source.addEventListener(type, (message) => {
+      // npm's eventsource still hands over what it had read when it was closed.
+      if (this.#closed) return;
       this.lastHeardAt = Date.now();
       this.#expectWithin(this.#silenceMs);
       let data;

@@ -1,9 +1,7 @@
 // @ts-check
-import { ConfabComposer } from './composer.js';
 import { h, icon } from './dom.js';
 import { ConfabElement } from './element.js';
 import { avatar, roomTitle } from './format.js';
-import { ConfabMessageList } from './message-list.js';
 import { text } from './text.js';
 
 /**
@@ -24,8 +22,8 @@ export class ConfabConversation extends ConfabElement {
   #title = h('bdi', {});
   #subtitle = h('p', { class: 'conversation-subtitle' });
   #avatarPlace = h('span', {});
-  #list = /** @type {ConfabMessageList} */ (document.createElement('confab-message-list'));
-  #composer = /** @type {ConfabComposer} */ (document.createElement('confab-composer'));
+  #list = /** @type {import('./message-list.js').ConfabMessageList} */ (document.createElement('confab-message-list'));
+  #composer = /** @type {import('./composer.js').ConfabComposer} */ (document.createElement('confab-composer'));
   #state = h('div', { class: 'conversation-state' });
   #shown = '';
   /** @type {number|null} */

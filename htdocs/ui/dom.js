@@ -19,7 +19,7 @@ const SVG = 'http://www.w3.org/2000/svg';
 export function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
-    if (value !== false && value != null) element.setAttribute(name, value === true ? '' : String(value));
+    if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value === true ? '' : String(value));
   }
   for (const child of children) if (child || child === '') element.append(child);
   return element;

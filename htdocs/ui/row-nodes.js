@@ -58,9 +58,11 @@ function createMessage(row) {
 
 /** @param {HTMLElement} node @param {MessageRow} row */
 function updateMessage(node, row) {
-  const look = `${row.state} ${row.first} ${row.last} ${row.at} ${row.error ?? ''}`;
+  const look = `${row.seq} ${row.state} ${row.first} ${row.last} ${row.at} ${row.error ?? ''}`;
   if (node.dataset.look === look) return;
   node.dataset.look = look;
+  if (row.seq) node.dataset.seq = String(row.seq);
+  if (row.clientId) node.dataset.clientId = row.clientId;
   node.classList.toggle('first', row.first);
   node.classList.toggle('last', row.last);
   for (const state of Object.keys(STATES)) node.classList.toggle(state, state === row.state);

@@ -20,7 +20,8 @@ import { dayKey } from './format.js';
  * @property {boolean} last      of a group
  * @property {'received'|'pending'|'sent'|'read'|'failed'} state
  * @property {string} [error]
- * @property {string} [clientId] of one that is not sent yet
+ * @property {string} [clientId]
+ * @property {number} [seq]      none before it is sent
  *
  * @typedef {{kind: 'day', key: string, at: string}} DayRow
  * @typedef {{kind: 'divider', key: string}} DividerRow
@@ -89,6 +90,8 @@ function messageRow(message, { me, dialog, readByPeer }) {
     own,
     author: own || dialog ? '' : message.sender.display_name,
     sender: message.sender,
+    seq: message.seq,
+    clientId: message.client_id ?? undefined,
     body: message.body,
     at: message.at,
     first: true,

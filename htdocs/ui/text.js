@@ -30,6 +30,7 @@ export const text = Object.freeze({
   serverTrouble: 'The server has a problem. Try again in a moment.',
   refused: 'That did not work.',
 
+  cancel: 'Cancel',
   logOut: 'Log out',
   logOutUnsent: (/** @type {number} */ n) =>
     `${counted(n, 'message has', 'messages have')} not been sent yet. Log out and discard ${n === 1 ? 'it' : 'them'}?`,

@@ -1,0 +1,270 @@
+// @ts-check
+
+/** The stream against a real HTTP server that follows a script: each request is answered by the next line of it. */
+
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import { afterEach, test } from 'node:test';
+import { EventSource } from 'eventsource';
+import { ApiError } from '../../htdocs/lib/api.js';
+import { Stream } from '../../htdocs/lib/stream.js';
+import { waitFor } from '../lib/wait.js';
+
+/** All waits of the stream, short enough for a test. */
+const TIMES = {
+  helloMs: 150, silenceMs: 250, staleMs: 100, backoffBaseMs: 10, backoffCapMs: 40, stableMs: 100,
+  probeMinMs: 60, probeMaxMs: 100, tickMs: 50,
+};
+
+/**
+ * @typedef {import('node:http').ServerResponse} Response
+ * @typedef {(response: Response, cursor: string) => void} Answer
+ */
+
+/** @type {Array<() => void>} */
+let cleanups = [];
+
+afterEach(() => {
+  for (const cleanup of cleanups.reverse()) cleanup();
+  cleanups = [];
+});
+
+/** @param {string} id */
+const hello = (id) => `retry: 3000\n:${' '.repeat(64)}\n\nevent: connected\nid: ${id}\ndata: {"session":1}\n\n`;
+/** @param {string} id */
+const mark = (id) => `event: mark\nid: ${id}\ndata: {}\n\n`;
+/** @param {number} seq */
+const event = (seq) => `event: message.new\ndata: {"eid":${seq},"message":{"room":1,"seq":${seq}}}\n\n`;
+
+/** @param {Response} response */
+function sse(response) {
+  response.writeHead(200, { 'Content-Type': 'text/event-stream' });
+  return response;
+}
+
+/** An orderly stream that stays open. @param {...string} blocks @returns {Answer} */
+const says = (...blocks) => (response, cursor) => void sse(response).write(hello(cursor) + blocks.join(''));
+
+/** @param {number} code @param {Record<string, string>} [headers] @returns {Answer} */
+const status = (code, headers = {}) => (response) => void response.writeHead(code, headers).end();
+
+/**
+ * A scripted server and a stream that talks to it. The last line of the script answers for ever.
+ *
+ * @param {Answer[]} script
+ * @param {Partial<import('../../htdocs/lib/stream.js').StreamOptions>} [options]
+ */
+async function scripted(script, options = {}) {
+  /** @type {string[]} cursors asked for */
+  const asked = [];
+  const server = createServer((request, response) => {
+    const url = new URL(String(request.url), 'http://localhost');
+    asked.push(url.searchParams.get('last_event_id') ?? '');
+    script[Math.min(asked.length, script.length) - 1](response, asked[asked.length - 1]);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
+
+  /** @type {number[]} */
+  const seqs = [];
+  /** @type {string[]} */
+  const states = [];
+  const stream = new Stream({
+    url: `http://127.0.0.1:${port}/stream`,
+    EventSource: /** @type {any} */ (EventSource),
+    times: TIMES,
+    bootstrap: async () => 'start',
+    poll: () => Promise.reject(new ApiError({ status: 0, code: 'network' })),
+    ...options,
+  });
+  stream.on('event', ({ data }) => seqs.push(data.message.seq));
+  stream.on('status', ({ state }) => states.push(state));
+  cleanups.push(() => {
+    stream.stop();
+    server.closeAllConnections();
+    server.close();
+  });
+  return { stream, seqs, states, asked };
+}
+
+/** @param {number[]} seqs @param {number[]} wanted */
+async function got(seqs, wanted) {
+  await waitFor(() => seqs.length >= wanted.length, { what: `events ${wanted}` });
+  assert.deepEqual(seqs, wanted);
+}
+
+test('bootstrap, connect, events, and the cursor of the last mark on reconnect', async () => {
+  const { stream, seqs, states, asked } = await scripted([
+    (response, cursor) => sse(response).end(hello(cursor) + event(1) + mark('m1') + event(2)),
+    says(event(2), event(3), mark('m3')),
+  ]);
+  stream.start();
+  await got(seqs, [1, 2, 2, 3]);
+  assert.deepEqual(asked, ['start', 'm1']);
+  assert.deepEqual(states, ['connecting', 'open', 'waiting', 'connecting', 'open']);
+  assert.equal(stream.status.transport, 'sse');
+});
+
+test('a cut in the middle of an event leaves no half of it', async () => {
+  for (const cut of [1, 20, event(1).length - 1]) {
+    const { stream, seqs, asked } = await scripted([
+      (response, cursor) => {
+        sse(response).write(hello(cursor) + mark('m0') + event(1).slice(0, cut));
+        setTimeout(() => response.socket?.resetAndDestroy(), 20);
+      },
+      says(event(1)),
+    ]);
+    stream.start();
+    await got(seqs, [1]);
+    assert.deepEqual(asked, ['start', 'm0']);
+  }
+});
+
+test('503, a wrong content type and silence before the hello: it tries again, and then polls', async () => {
+  for (const bad of [status(503), status(502), status(404), status(204), (/** @type {Response} */ response) => void response.end('<html>'), () => {}]) {
+    const polled = { events: [{ type: 'message.new', data: { eid: 1, message: { room: 1, seq: 1 } } }], cursor: 'p1', interval_ms: 20 };
+    /** @type {string[]} */
+    const cursors = [];
+    const { stream, seqs, asked } = await scripted([bad, bad, says(event(2), mark('m2'))], {
+      poll: async (cursor) => {
+        cursors.push(cursor);
+        return cursors.length === 1 ? polled : { ...polled, events: [] };
+      },
+    });
+    stream.start();
+    await waitFor(() => stream.status.state === 'open' && stream.status.transport === 'poll', { what: 'polling' });
+    await waitFor(() => stream.status.transport === 'sse', { what: 'the stream to come back' });
+    await got(seqs, [1, 2]);
+    assert.equal(cursors[0], 'start');
+    assert.deepEqual(asked, ['start', 'start', 'p1']);
+  }
+});
+
+test('silence after the hello is noticed', async () => {
+  const { stream, seqs, asked } = await scripted([says(event(1), mark('m1')), says(event(2))]);
+  stream.start();
+  await got(seqs, [1, 2]);
+  assert.deepEqual(asked, ['start', 'm1']);
+});
+
+test('marks keep a quiet stream alive', async () => {
+  const { stream, states } = await scripted([
+    (response, cursor) => {
+      sse(response).write(hello(cursor));
+      const timer = setInterval(() => response.write(mark('m')), TIMES.silenceMs / 4);
+      response.on('close', () => clearInterval(timer));
+    },
+  ]);
+  stream.start();
+  await waitFor(() => stream.status.state === 'open');
+  await new Promise((resolve) => setTimeout(resolve, TIMES.silenceMs * 2));
+  assert.deepEqual(states, ['connecting', 'open']);
+});
+
+test('reset: forget, wait, read a snapshot, go on from its cursor', async () => {
+  let snapshots = 0;
+  /** @type {string[]} */
+  const resets = [];
+  const { stream, seqs, asked } = await scripted(
+    [
+      says(event(1), 'event: reset\ndata: {"reason":"limit","within":0.05}\n\n', event(99)),
+      says(event(2)),
+    ],
+    { bootstrap: async () => `snapshot${(snapshots += 1)}` },
+  );
+  stream.on('reset', ({ reason }) => resets.push(reason));
+  stream.start();
+  await got(seqs, [1, 2]);
+  assert.deepEqual(asked, ['snapshot1', 'snapshot2']);
+  assert.deepEqual(resets, ['limit']);
+});
+
+test('reset for auth: the snapshot is refused, and the stream is closed for good', async () => {
+  let snapshots = 0;
+  const { stream, states } = await scripted([says('event: reset\ndata: {"reason":"auth","within":0}\n\n')], {
+    bootstrap: async () => {
+      snapshots += 1;
+      if (snapshots > 1) throw new ApiError({ status: 401, code: 'unauthenticated' });
+      return 'start';
+    },
+  });
+  stream.start();
+  await waitFor(() => stream.status.state === 'closed');
+  assert.equal(stream.status.reason, 'auth');
+  assert.deepEqual(states, ['connecting', 'open', 'waiting', 'connecting', 'closed']);
+});
+
+test('204 to a dead session: the poll says 401, and the stream is closed', async () => {
+  const { stream } = await scripted([status(204)], {
+    poll: () => Promise.reject(new ApiError({ status: 401, code: 'unauthenticated' })),
+  });
+  stream.start();
+  await waitFor(() => stream.status.state === 'closed');
+});
+
+test('bye: waits as long as it is told, and resumes', async () => {
+  const { stream, seqs, asked } = await scripted([
+    says(mark('m0'), 'event: bye\ndata: {"retry":60}\n\n'),
+    says(event(1)),
+  ]);
+  stream.start();
+  await waitFor(() => stream.status.reason === 'bye');
+  const from = Date.now();
+  await got(seqs, [1]);
+  assert.ok(Date.now() - from >= 50, 'it waited');
+  assert.deepEqual(asked, ['start', 'm0']);
+});
+
+test('a snapshot that fails is tried again, not before Retry-After', async () => {
+  let tries = 0;
+  const from = Date.now();
+  const { stream, seqs } = await scripted([says(event(1))], {
+    bootstrap: async () => {
+      tries += 1;
+      if (tries < 3) throw new ApiError({ status: 503, code: 'unavailable', retryAfter: 40 });
+      return 'late';
+    },
+  });
+  stream.start();
+  await got(seqs, [1]);
+  assert.equal(tries, 3);
+  assert.ok(Date.now() - from >= 80);
+});
+
+test('wake: a waiting stream connects at once, a silent one is rebuilt, a fresh one is left alone', async () => {
+  let down = true;
+  const { stream, seqs, asked } = await scripted([says(event(1), mark('m1'))], {
+    times: { ...TIMES, backoffBaseMs: 60000, backoffCapMs: 60000, silenceMs: 60000 },
+    bootstrap: async () => {
+      if (down) throw new ApiError({ status: 0, code: 'network' });
+      return 'start';
+    },
+  });
+  stream.start();
+  await waitFor(() => stream.status.state === 'waiting');
+  down = false;
+  stream.wake();
+  await got(seqs, [1]);
+  stream.wake();
+  assert.equal(asked.length, 1, 'fresh');
+  await new Promise((resolve) => setTimeout(resolve, TIMES.staleMs + 20));
+  stream.wake();
+  await got(seqs, [1, 1]);
+  stream.wake({ rebuild: true });
+  await got(seqs, [1, 1, 1]);
+  assert.deepEqual(asked, ['start', 'm1', 'm1']);
+});
+
+test('stop and start resume', async () => {
+  const { stream, seqs, asked, states } = await scripted([says(event(1), mark('m1')), says(event(2))]);
+  stream.start();
+  await got(seqs, [1]);
+  stream.stop();
+  assert.equal(stream.status.state, 'idle');
+  stream.start();
+  await got(seqs, [1, 2]);
+  assert.deepEqual(asked, ['start', 'm1']);
+  assert.deepEqual(states, ['connecting', 'open', 'idle', 'connecting', 'open']);
+});
