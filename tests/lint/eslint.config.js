@@ -7,8 +7,7 @@ import globals from 'globals';
 const rules = {
   ...js.configs.recommended.rules,
   'default-case-last': 'error',
-  eqeqeq: 'error',
-  'no-alert': 'error',
+  eqeqeq: ['error', 'always', { null: 'ignore' }],
   'no-console': 'error',
   'no-eval': 'error',
   'no-implied-eval': 'error',
