@@ -1,0 +1,136 @@
+/*
+ * queue: see queue.h.
+ */
+#include "queue.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define QUEUE_FIRST_CAP 4
+
+void queue_init(struct queue *q)
+{
+    *q = (struct queue){.items = NULL};
+}
+
+static struct msg **slot(const struct queue *q, uint32_t i)
+{
+    return &q->items[(q->head + i) & (q->cap - 1)];
+}
+
+void queue_clear(struct queue *q)
+{
+    for (uint32_t i = 0; i < q->count; i++) {
+        msg_unref(*slot(q, i));
+    }
+    free(q->items);
+    queue_init(q);
+}
+
+bool queue_empty(const struct queue *q)
+{
+    return q->count == 0;
+}
+
+static bool grow(struct queue *q)
+{
+    uint32_t cap = q->cap == 0 ? QUEUE_FIRST_CAP : q->cap * 2;
+
+    if (cap < q->cap) {
+        return false;
+    }
+    struct msg **items = calloc(cap, sizeof *items);
+
+    if (items == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < q->count; i++) {
+        items[i] = *slot(q, i);
+    }
+    free(q->items);
+    q->items = items;
+    q->cap = cap;
+    q->head = 0;
+    return true;
+}
+
+bool queue_push(struct queue *q, struct msg *m)
+{
+    if (m->sse_len == 0) {
+        return true;
+    }
+    if (q->count == q->cap && !grow(q)) {
+        return false;
+    }
+    *slot(q, q->count++) = msg_ref(m);
+    q->bytes += m->sse_len;
+    return true;
+}
+
+bool queue_move(struct queue *from, struct queue *to)
+{
+    assert(from->offset == 0);
+    for (uint32_t i = 0; i < from->count; i++) {
+        if (!queue_push(to, *slot(from, i))) {
+            return false;
+        }
+    }
+    queue_clear(from);
+    return true;
+}
+
+int queue_iov(const struct queue *q, struct iovec *iov, int max)
+{
+    int n = 0;
+    size_t offset = q->offset;
+
+    for (; (uint32_t)n < q->count && n < max; n++) {
+        struct msg *m = *slot(q, (uint32_t)n);
+
+        iov[n] = (struct iovec){.iov_base = m->sse + offset, .iov_len = m->sse_len - offset};
+        offset = 0;
+    }
+    return n;
+}
+
+static void drop_first(struct queue *q)
+{
+    msg_unref(*slot(q, 0));
+    q->head = (q->head + 1) & (q->cap - 1);
+    q->count--;
+    q->offset = 0;
+}
+
+void queue_advance(struct queue *q, size_t bytes)
+{
+    assert(bytes <= q->bytes);
+    q->bytes -= bytes;
+    while (bytes > 0) {
+        size_t left = (*slot(q, 0))->sse_len - q->offset;
+
+        if (bytes < left) {
+            q->offset += (uint32_t)bytes;
+            return;
+        }
+        bytes -= left;
+        drop_first(q);
+    }
+    if (q->count == 0) {
+        queue_clear(q);
+    }
+}
+
+void queue_drop_unsent(struct queue *q)
+{
+    uint32_t keep = q->offset > 0 ? 1 : 0;
+
+    while (q->count > keep) {
+        struct msg *m = *slot(q, --q->count);
+
+        q->bytes -= m->sse_len;
+        msg_unref(m);
+    }
+    if (q->count == 0) {
+        queue_clear(q);
+    }
+}

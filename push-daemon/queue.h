@@ -1,0 +1,43 @@
+/*
+ * queue: the messages that wait to be written to one connection, and how far the first has got.
+ * Allocates only while something waits. Non-goals: sockets, limits (the caller looks at bytes).
+ */
+#ifndef PUSH_QUEUE_H
+#define PUSH_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "msg.h"
+
+struct queue {
+    struct msg **items; /* owned, a circle of counted references; NULL while nothing waits */
+    uint32_t cap;       /* 0 or a power of two */
+    uint32_t head;      /* index of the first */
+    uint32_t count;
+    uint32_t offset; /* bytes of the first that are written */
+    size_t bytes;    /* still to be written */
+};
+
+void queue_init(struct queue *q);
+void queue_clear(struct queue *q);
+bool queue_empty(const struct queue *q);
+
+/* Appends m and takes a reference of its own. False when out of memory; nothing is changed then. */
+bool queue_push(struct queue *q, struct msg *m) __attribute__((warn_unused_result));
+
+/* Appends all of from, which is then empty. False when out of memory; part may have been moved. */
+bool queue_move(struct queue *from, struct queue *to) __attribute__((warn_unused_result));
+
+/* Fills up to max of iov with what is to be written first; returns how many. */
+int queue_iov(const struct queue *q, struct iovec *iov, int max);
+
+/* Notes that the first `bytes` have been written, and lets go of what is done. */
+void queue_advance(struct queue *q, size_t bytes);
+
+/* Drops all but a message that is half written, which must be ended for the rest to make sense. */
+void queue_drop_unsent(struct queue *q);
+
+#endif
