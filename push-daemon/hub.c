@@ -1,0 +1,366 @@
+/*
+ * hub: see hub.h. While a message is being published, deliver may close connections, and with the
+ * last one its user goes: users and rooms that become empty then are only put aside and freed when
+ * publishing is over, so the lists being walked stay whole.
+ */
+#include "hub.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+struct hub_room {
+    int64_t id;
+    struct list members; /* struct hub_member, linked by in_room */
+    size_t member_count;
+    struct list in_unused;
+};
+
+struct hub_user {
+    int64_t id;
+    struct list subs;    /* struct hub_sub */
+    struct list members; /* struct hub_member, linked by in_user */
+    size_t member_count;
+    uint64_t room_sum; /* of the ids of his rooms: a cheap way to tell a difference */
+    struct list in_unused;
+};
+
+/* One user in one room. Owned by both lists: freed by member_free alone. */
+struct hub_member {
+    struct list in_room, in_user;
+    struct hub_room *room; /* borrowed: lives as long as it has members */
+    struct hub_user *user; /* borrowed: outlives his memberships */
+    int64_t since;
+};
+
+void hub_init(struct hub *h, hub_deliver_fn deliver)
+{
+    *h = (struct hub){.deliver = deliver};
+    map_init(&h->users);
+    map_init(&h->rooms);
+    list_init(&h->unused_users);
+    list_init(&h->unused_rooms);
+}
+
+static struct hub_user *user_find(const struct hub *h, int64_t id)
+{
+    return map_get(&h->users, (uint64_t)id);
+}
+
+static struct hub_room *room_find(const struct hub *h, int64_t id)
+{
+    return map_get(&h->rooms, (uint64_t)id);
+}
+
+static struct hub_user *user_get(struct hub *h, int64_t id)
+{
+    struct hub_user *user = user_find(h, id);
+
+    if (user != NULL) {
+        return user;
+    }
+    user = calloc(1, sizeof *user);
+    if (user == NULL) {
+        return NULL;
+    }
+    user->id = id;
+    list_init(&user->subs);
+    list_init(&user->members);
+    list_init(&user->in_unused);
+    if (!map_put(&h->users, (uint64_t)id, user)) {
+        free(user);
+        return NULL;
+    }
+    return user;
+}
+
+static struct hub_room *room_get(struct hub *h, int64_t id)
+{
+    struct hub_room *room = room_find(h, id);
+
+    if (room != NULL) {
+        return room;
+    }
+    room = calloc(1, sizeof *room);
+    if (room == NULL) {
+        return NULL;
+    }
+    room->id = id;
+    list_init(&room->members);
+    list_init(&room->in_unused);
+    if (!map_put(&h->rooms, (uint64_t)id, room)) {
+        free(room);
+        return NULL;
+    }
+    return room;
+}
+
+/* Frees a room without members, now or, if somebody may be walking it, later. */
+static void room_release(struct hub *h, struct hub_room *room)
+{
+    if (!list_empty(&room->members)) {
+        return;
+    }
+    list_remove(&room->in_unused);
+    if (h->publishing) {
+        list_append(&h->unused_rooms, &room->in_unused);
+        return;
+    }
+    map_remove(&h->rooms, (uint64_t)room->id);
+    free(room);
+}
+
+static void member_free(struct hub *h, struct hub_member *member)
+{
+    struct hub_room *room = member->room;
+    struct hub_user *user = member->user;
+
+    list_remove(&member->in_room);
+    list_remove(&member->in_user);
+    room->member_count--;
+    user->member_count--;
+    user->room_sum -= (uint64_t)room->id;
+    free(member);
+    room_release(h, room);
+}
+
+static void user_drop_rooms(struct hub *h, struct hub_user *user)
+{
+    struct list *node, *tmp;
+
+    list_for_each_safe(node, tmp, &user->members)
+    {
+        member_free(h, list_entry(node, struct hub_member, in_user));
+    }
+}
+
+/* The same for a user without subscribers; his memberships go with him. */
+static void user_release(struct hub *h, struct hub_user *user)
+{
+    if (!list_empty(&user->subs)) {
+        return;
+    }
+    list_remove(&user->in_unused);
+    if (h->publishing) {
+        list_append(&h->unused_users, &user->in_unused);
+        return;
+    }
+    user_drop_rooms(h, user);
+    map_remove(&h->users, (uint64_t)user->id);
+    free(user);
+}
+
+void hub_clear(struct hub *h)
+{
+    assert(h->users.count == 0 && h->rooms.count == 0);
+    map_clear(&h->users);
+    map_clear(&h->rooms);
+}
+
+bool hub_attach(struct hub *h, struct hub_sub *sub, int64_t user_id)
+{
+    struct hub_user *user = user_get(h, user_id);
+
+    if (user == NULL) {
+        return false;
+    }
+    assert(sub->user == NULL);
+    sub->user = user;
+    list_append(&user->subs, &sub->in_user);
+    return true;
+}
+
+void hub_detach(struct hub *h, struct hub_sub *sub)
+{
+    struct hub_user *user = sub->user;
+
+    if (user == NULL) {
+        return;
+    }
+    list_remove(&sub->in_user);
+    sub->user = NULL;
+    user_release(h, user);
+}
+
+static struct hub_member *member_find(const struct hub_user *user, int64_t room_id)
+{
+    struct list *node, *tmp;
+
+    list_for_each_safe(node, tmp, &user->members)
+    {
+        struct hub_member *member = list_entry(node, struct hub_member, in_user);
+
+        if (member->room->id == room_id) {
+            return member;
+        }
+    }
+    return NULL;
+}
+
+static bool member_add(struct hub *h, struct hub_user *user, int64_t room_id, int64_t since)
+{
+    struct hub_member *member = calloc(1, sizeof *member);
+    struct hub_room *room = member == NULL ? NULL : room_get(h, room_id);
+
+    if (room == NULL) {
+        free(member);
+        return false;
+    }
+    *member = (struct hub_member){.room = room, .user = user, .since = since};
+    list_append(&room->members, &member->in_room);
+    list_append(&user->members, &member->in_user);
+    room->member_count++;
+    user->member_count++;
+    user->room_sum += (uint64_t)room_id;
+    return true;
+}
+
+enum hub_sync hub_set_rooms(struct hub *h, int64_t user_id, const struct hub_membership *rooms,
+                            size_t count)
+{
+    struct hub_user *user = user_find(h, user_id);
+    uint64_t sum = 0;
+
+    assert(user != NULL && !h->publishing);
+    for (size_t i = 0; i < count; i++) {
+        sum += (uint64_t)rooms[i].room_id;
+    }
+    if (user->member_count == count && user->room_sum == sum) {
+        return HUB_SAME;
+    }
+    user_drop_rooms(h, user);
+    for (size_t i = 0; i < count; i++) {
+        if (!member_add(h, user, rooms[i].room_id, rooms[i].since)) {
+            return HUB_NO_MEMORY;
+        }
+    }
+    return HUB_CHANGED;
+}
+
+static void deliver_to_user(struct hub *h, struct hub_user *user, struct msg *m, bool bulk)
+{
+    struct list *node, *tmp;
+
+    list_for_each_safe(node, tmp, &user->subs)
+    {
+        h->deliver(list_entry(node, struct hub_sub, in_user), m, bulk);
+    }
+}
+
+static void deliver_to_room(struct hub *h, struct hub_room *room, struct msg *m)
+{
+    bool bulk = room->member_count > HUB_BULK_MEMBERS;
+    struct list *node, *tmp;
+
+    list_for_each_safe(node, tmp, &room->members)
+    {
+        struct hub_member *member = list_entry(node, struct hub_member, in_room);
+
+        if (m->id > member->since || m->user_id == member->user->id) {
+            deliver_to_user(h, member->user, m, bulk);
+        }
+    }
+}
+
+static void end_publishing(struct hub *h)
+{
+    h->publishing = false;
+    while (!list_empty(&h->unused_users)) {
+        struct hub_user *user = list_entry(h->unused_users.next, struct hub_user, in_unused);
+
+        list_remove(&user->in_unused);
+        user_release(h, user);
+    }
+    while (!list_empty(&h->unused_rooms)) {
+        struct hub_room *room = list_entry(h->unused_rooms.next, struct hub_room, in_unused);
+
+        list_remove(&room->in_unused);
+        room_release(h, room);
+    }
+}
+
+/* A join that is known already (its user's streams were attached by a later snapshot, or the feed
+ * repeats itself after a reconnect) changes nothing. */
+static bool apply_join(struct hub *h, const struct msg *m)
+{
+    struct hub_user *user = user_find(h, m->user_id);
+
+    if (user == NULL || list_empty(&user->subs) || member_find(user, m->room_id) != NULL) {
+        return true;
+    }
+    return member_add(h, user, m->room_id, m->id);
+}
+
+static void apply_leave(struct hub *h, const struct msg *m)
+{
+    struct hub_user *user = user_find(h, m->user_id);
+    struct hub_member *member = user == NULL ? NULL : member_find(user, m->room_id);
+
+    if (member != NULL) {
+        member_free(h, member);
+    }
+}
+
+bool hub_publish(struct hub *h, struct msg *m)
+{
+    bool whole = m->kind != MSG_JOIN || apply_join(h, m);
+    struct hub_room *room = m->room_id == 0 ? NULL : room_find(h, m->room_id);
+    struct hub_user *user = m->user_id == 0 ? NULL : user_find(h, m->user_id);
+
+    assert(!h->publishing);
+    h->publishing = true;
+    if (user != NULL && (room == NULL || member_find(user, m->room_id) == NULL)) {
+        deliver_to_user(h, user, m, false);
+    }
+    if (room != NULL) {
+        deliver_to_room(h, room, m);
+    }
+    end_publishing(h);
+    if (m->kind == MSG_LEAVE) {
+        apply_leave(h, m);
+    }
+    return whole;
+}
+
+bool hub_may_see(const struct hub_sub *sub, const struct msg *m)
+{
+    if (m->user_id == sub->user->id) {
+        return true;
+    }
+    if (m->room_id == 0) {
+        return false;
+    }
+    const struct hub_member *member = member_find(sub->user, m->room_id);
+
+    return member != NULL && m->id > member->since;
+}
+
+bool hub_has_others(const struct hub_sub *sub)
+{
+    return sub->user->subs.next != sub->user->subs.prev;
+}
+
+size_t hub_user_count(const struct hub *h)
+{
+    return h->users.count;
+}
+
+size_t hub_room_count(const struct hub *h)
+{
+    return h->rooms.count;
+}
+
+void hub_each_sub(struct hub *h, int64_t user_id, void (*fn)(struct hub_sub *sub))
+{
+    struct hub_user *user = user_find(h, user_id);
+    struct list *node, *tmp;
+
+    if (user == NULL) {
+        return;
+    }
+    h->publishing = true; /* the user must outlive the walk */
+    list_for_each_safe(node, tmp, &user->subs)
+    {
+        fn(list_entry(node, struct hub_sub, in_user));
+    }
+    end_publishing(h);
+}
