@@ -1,0 +1,556 @@
+/*
+ * pg: see pg.h. Rules of libpq that this follows: the socket is asked for again after each step of
+ * connecting; while PQflush has more, both directions are waited for; PQnotifies is asked after
+ * each PQconsumeInput and each result. No callback frees what its caller holds: a connection is
+ * given up when the stack has unwound.
+ */
+#include "pg.h"
+
+#include <assert.h>
+#include <event2/event_struct.h>
+#include <inttypes.h>
+#include <libpq-fe.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../common/log.h"
+#include "clock.h"
+
+enum pg_state {
+    PG_DOWN,       /* waits for the next attempt */
+    PG_CONNECTING, /* PQconnectPoll */
+    PG_PREPARING,  /* its own first batch */
+    PG_READY,
+};
+
+struct pg_row {
+    struct pg *pg;
+    const PGresult *result; /* borrowed */
+    int number;
+};
+
+struct stmt_row {
+    const char *name; /* NULL: not prepared */
+    const char *sql;
+    int param_count;
+    bool by_row; /* rows are handed over as they come, and not when all have */
+};
+
+static const struct stmt_row stmts[] = {
+    [PG_LISTEN_EVENT] = {NULL, "listen chat_event", 0, false},
+    [PG_LISTEN_PROBE] = {NULL, "listen chat_probe", 0, false},
+    [PG_PROBE] = {"probe", "select pg_notify('chat_probe', $1)", 1, false},
+    [PG_BEGIN] = {NULL, "begin isolation level repeatable read read only", 0, false},
+    [PG_COMMIT] = {NULL, "commit", 0, false},
+    [PG_ROLLBACK] = {NULL, "rollback", 0, false},
+    [PG_FEED_READ] = {"feed_read",
+                      "select id, xid, room_id, user_id, type, data, cursor"
+                      " from chat.feed_read($1)",
+                      1, true},
+    [PG_FEED_SESSIONS] = {"feed_sessions",
+                          "select ord, session_id, user_id, expires_in, rooms, sinces"
+                          " from chat.feed_sessions($1::int[], $2::bytea[])",
+                          2, true},
+    [PG_FEED_REPLAY] = {"feed_replay",
+                        "select ord, reset, id, xid, room_id, user_id, type, data"
+                        " from chat.feed_replay($1::int[], $2::bytea[], $3::text[], $4::int)",
+                        4, true},
+    [PG_EVENT_PRUNE] = {"event_prune", "select chat.event_prune($1::interval)", 1, false},
+    [PG_EPOCH_BEGIN] = {"epoch_begin", "select chat.epoch_begin()", 0, false},
+};
+static_assert(sizeof stmts / sizeof *stmts == PG_STMT_MAX, "one row a statement");
+
+/* What answers are still to come, in order. Preparing uses it too. */
+struct expected {
+    enum pg_stmt stmts[PG_BATCH_MAX];
+    int first, count;
+};
+
+struct pg {
+    struct event_base *base;         /* borrowed */
+    const struct settings *settings; /* borrowed */
+    struct stats *stats;             /* borrowed */
+    struct pg_callbacks callbacks;
+    void *ctx; /* borrowed */
+
+    PGconn *conn; /* owned; NULL while down */
+    struct event io, timer;
+    enum pg_state state;
+    int io_fd; /* that io is set up for; -1: none */
+    short io_what;
+    int64_t retry_ms; /* of the next attempt */
+
+    struct expected expected;
+    bool batch_open; /* answers are to come, the one to PQpipelineSync included */
+    bool batch_failed;
+    int slice_rows;   /* handed over since the last turn of the loop */
+    bool paused;      /* between slices */
+    bool pumping;     /* on the stack */
+    const char *drop; /* why the connection is to be given up, when the stack has unwound */
+};
+
+static void on_io(evutil_socket_t fd, short what, void *arg);
+static void on_timer(evutil_socket_t fd, short what, void *arg);
+static void pump(struct pg *pg);
+
+/* ---- Columns ---- */
+
+bool pg_is_null(const struct pg_row *row, int column)
+{
+    return PQgetisnull(row->result, row->number, column);
+}
+
+struct slice pg_text(const struct pg_row *row, int column)
+{
+    return (struct slice){PQgetvalue(row->result, row->number, column),
+                          (size_t)PQgetlength(row->result, row->number, column)};
+}
+
+int64_t pg_i64(const struct pg_row *row, int column)
+{
+    int64_t value = 0;
+
+    if (!pg_is_null(row, column) &&
+        !str_to_i64(pg_text(row, column), INT64_MIN, INT64_MAX, &value)) {
+        pg_drop(row->pg, "a column is no number");
+    }
+    return value;
+}
+
+uint64_t pg_u64(const struct pg_row *row, int column)
+{
+    uint64_t value = 0;
+
+    if (!pg_is_null(row, column) && !str_to_u64(pg_text(row, column), UINT64_MAX, &value)) {
+        pg_drop(row->pg, "a column is no number");
+    }
+    return value;
+}
+
+/* ---- Events ---- */
+
+static void set_timer(struct pg *pg, int64_t ms)
+{
+    struct timeval t = {ms / 1000, (ms % 1000) * 1000};
+
+    event_add(&pg->timer, &t);
+}
+
+static void watch(struct pg *pg, short what)
+{
+    int fd = pg->conn == NULL ? -1 : PQsocket(pg->conn);
+
+    if (fd == pg->io_fd && what == pg->io_what) {
+        return;
+    }
+    if (pg->io_fd >= 0) {
+        event_del(&pg->io);
+    }
+    pg->io_fd = fd;
+    pg->io_what = what;
+    if (fd >= 0 && what != 0) {
+        event_assign(&pg->io, pg->base, fd, (short)(what | EV_PERSIST), on_io, pg);
+        event_add(&pg->io, NULL);
+    } else {
+        pg->io_fd = -1;
+    }
+}
+
+/* ---- The connection's life ---- */
+
+static void go_down(struct pg *pg, const char *why)
+{
+    bool was_ready = pg->state == PG_READY;
+
+    log_warnx("database down reason=\"%s\" retry_ms=%" PRId64, why, pg->retry_ms);
+    pg->stats->counts[STAT_DB_FAILURES]++;
+    watch(pg, 0);
+    PQfinish(pg->conn);
+    pg->conn = NULL;
+    pg->state = PG_DOWN;
+    pg->drop = NULL;
+    pg->paused = pg->batch_open = false;
+    pg->expected.count = 0;
+    set_timer(pg, pg->retry_ms + clock_jitter(0, pg->retry_ms / 2));
+    pg->retry_ms = pg->retry_ms * 2 < PG_RETRY_MAX_MS ? pg->retry_ms * 2 : PG_RETRY_MAX_MS;
+    if (was_ready) {
+        pg->callbacks.down(pg->ctx);
+    }
+}
+
+void pg_drop(struct pg *pg, const char *why)
+{
+    if (pg->state == PG_DOWN || pg->drop != NULL) {
+        return;
+    }
+    pg->drop = why;
+    if (!pg->pumping) {
+        watch(pg, 0);
+        set_timer(pg, 0);
+    }
+}
+
+/* libpq's own words, without the line end. Borrowed until the next call to libpq. */
+static const char *libpq_error(struct pg *pg)
+{
+    char *text = PQerrorMessage(pg->conn);
+    size_t n = strcspn(text, "\n");
+
+    text[n] = '\0';
+    return text[0] != '\0' ? text : "connection lost";
+}
+
+static void start_connecting(struct pg *pg)
+{
+    const struct settings *s = pg->settings;
+    const char *conninfo = s->push_database[0] != '\0' ? s->push_database : s->database;
+    const char *const names[] = {
+        "dbname",          "fallback_application_name", "target_session_attrs",
+        "client_encoding", "tcp_user_timeout",          NULL};
+    const char *const values[] = {conninfo, "confab-pushd", "read-write", "UTF8", "10000", NULL};
+
+    pg->conn = PQconnectStartParams(names, values, 1);
+    if (pg->conn == NULL) {
+        set_timer(pg, PG_RETRY_MAX_MS);
+        return;
+    }
+    pg->state = PG_CONNECTING;
+    if (PQstatus(pg->conn) == CONNECTION_BAD) {
+        go_down(pg, libpq_error(pg));
+        return;
+    }
+    set_timer(pg, pg->settings->db_connect_timeout_s * 1000);
+    watch(pg, EV_WRITE);
+}
+
+static void on_notice(void *arg, const char *message)
+{
+    (void)arg;
+    log_info("database notice=\"%.*s\"", (int)strcspn(message, "\n"), message);
+}
+
+static void prepare_all(struct pg *pg)
+{
+    pg->state = PG_PREPARING;
+    PQsetNoticeProcessor(pg->conn, on_notice, NULL);
+    if (PQsetnonblocking(pg->conn, 1) != 0 || PQenterPipelineMode(pg->conn) != 1) {
+        go_down(pg, libpq_error(pg));
+        return;
+    }
+    for (int i = 0; i < PG_STMT_MAX; i++) {
+        if (stmts[i].name == NULL) {
+            continue;
+        }
+        if (PQsendPrepare(pg->conn, stmts[i].name, stmts[i].sql, 0, NULL) != 1) {
+            go_down(pg, libpq_error(pg));
+            return;
+        }
+        pg->expected.stmts[pg->expected.count++] = (enum pg_stmt)i;
+    }
+    pg->batch_failed = false;
+    pg_flush(pg);
+}
+
+static void keep_connecting(struct pg *pg)
+{
+    switch (PQconnectPoll(pg->conn)) {
+    case PGRES_POLLING_READING:
+        watch(pg, EV_READ);
+        break;
+    case PGRES_POLLING_WRITING:
+        watch(pg, EV_WRITE);
+        break;
+    case PGRES_POLLING_OK:
+        prepare_all(pg);
+        break;
+    case PGRES_POLLING_FAILED:
+    default:
+        go_down(pg, libpq_error(pg));
+        break;
+    }
+}
+
+static void became_ready(struct pg *pg)
+{
+    pg->state = PG_READY;
+    pg->retry_ms = PG_RETRY_MIN_MS;
+    pg->stats->counts[STAT_DB_CONNECTS]++;
+    log_info("database up pid=%d", PQbackendPID(pg->conn));
+    pg->callbacks.up(pg->ctx);
+}
+
+/* ---- Sending ---- */
+
+void pg_send(struct pg *pg, enum pg_stmt stmt, const char *const *params)
+{
+    const struct stmt_row *row = &stmts[stmt];
+    struct expected *e = &pg->expected;
+    int sent;
+
+    if (pg->state != PG_READY || pg->drop != NULL) {
+        return;
+    }
+    assert(!pg->batch_open && e->count < PG_BATCH_MAX);
+    if (row->name != NULL) {
+        sent = PQsendQueryPrepared(pg->conn, row->name, row->param_count, params, NULL, NULL, 0);
+    } else {
+        sent = PQsendQueryParams(pg->conn, row->sql, 0, NULL, NULL, NULL, NULL, 0);
+    }
+    if (sent != 1) {
+        pg_drop(pg, "cannot send");
+        return;
+    }
+    e->stmts[e->count++] = stmt;
+}
+
+/* Whether the rows of the statement whose answer comes next are wanted one by one. libpq takes the
+ * wish only between two answers. */
+static void want_rows(struct pg *pg)
+{
+    const struct expected *e = &pg->expected;
+
+    if (pg->state == PG_READY && e->first < e->count && stmts[e->stmts[e->first]].by_row) {
+        PQsetSingleRowMode(pg->conn);
+    }
+}
+
+void pg_flush(struct pg *pg)
+{
+    if (pg->state < PG_PREPARING || pg->drop != NULL) {
+        return;
+    }
+    pg->expected.first = 0;
+    pg->batch_open = true;
+    pg->batch_failed = false;
+    if (PQpipelineSync(pg->conn) != 1) {
+        pg_drop(pg, "cannot send");
+        return;
+    }
+    want_rows(pg);
+    int more = PQflush(pg->conn);
+
+    if (more < 0) {
+        pg_drop(pg, "cannot send");
+        return;
+    }
+    set_timer(pg, PG_DEADLINE_MS);
+    watch(pg, (short)(more > 0 ? EV_READ | EV_WRITE : EV_READ));
+}
+
+/* ---- Answers ---- */
+
+static void take_notifies(struct pg *pg)
+{
+    PGnotify *n;
+
+    while ((n = PQnotifies(pg->conn)) != NULL) {
+        if (pg->state == PG_READY) {
+            pg->callbacks.notified(pg->ctx, n->relname, n->extra);
+        }
+        PQfreemem(n);
+    }
+}
+
+static void take_rows(struct pg *pg, enum pg_stmt stmt, const PGresult *result)
+{
+    struct pg_row row = {.pg = pg, .result = result};
+
+    for (int n = PQntuples(result); row.number < n && pg->drop == NULL; row.number++) {
+        pg->callbacks.row(pg->ctx, stmt, &row);
+        pg->slice_rows++;
+    }
+}
+
+static void take_failure(struct pg *pg, enum pg_stmt stmt, const PGresult *result)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
+    pg->batch_failed = true;
+    log_warnx("query failed stmt=\"%s\" sqlstate=%s error=\"%s\"",
+              stmts[stmt].name != NULL ? stmts[stmt].name : stmts[stmt].sql,
+              state != NULL ? state : "none", text != NULL ? text : "");
+    if (PQstatus(pg->conn) == CONNECTION_BAD || pg->state == PG_PREPARING) {
+        pg_drop(pg, "query failed");
+    } else {
+        pg->callbacks.failed(pg->ctx, stmt, err_from_sqlstate(state));
+    }
+}
+
+static void end_batch(struct pg *pg)
+{
+    pg->batch_open = false;
+    pg->expected.first = pg->expected.count = 0;
+    event_del(&pg->timer);
+    if (pg->state == PG_PREPARING) {
+        became_ready(pg);
+    } else {
+        pg->callbacks.idle(pg->ctx, !pg->batch_failed);
+    }
+}
+
+static void take_result(struct pg *pg, const PGresult *result)
+{
+    const struct expected *e = &pg->expected;
+
+    if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
+        end_batch(pg);
+        return;
+    }
+    assert(e->first < e->count);
+    enum pg_stmt stmt = e->stmts[e->first];
+
+    switch (PQresultStatus(result)) {
+    case PGRES_SINGLE_TUPLE:
+    case PGRES_TUPLES_OK:
+    case PGRES_COMMAND_OK:
+        take_rows(pg, stmt, result);
+        break;
+    case PGRES_PIPELINE_ABORTED:
+        break; /* its cause has been told */
+    default:
+        take_failure(pg, stmt, result);
+        break;
+    }
+}
+
+/* The NULL that ends the results of one statement. */
+static void next_statement(struct pg *pg)
+{
+    if (pg->expected.first < pg->expected.count) {
+        pg->expected.first++;
+        want_rows(pg);
+    }
+}
+
+/* Between slices nothing is read, so the server waits, and the deadline does not run. */
+static bool pause_after_slice(struct pg *pg)
+{
+    if (pg->slice_rows < PG_SLICE_ROWS) {
+        return false;
+    }
+    int64_t wait_ms = pg->callbacks.slice(pg->ctx);
+
+    if (wait_ms == 0) {
+        pg->slice_rows = 0;
+    }
+    pg->paused = true;
+    watch(pg, 0);
+    set_timer(pg, wait_ms);
+    return true;
+}
+
+static void take_results(struct pg *pg)
+{
+    take_notifies(pg);
+    while (pg->drop == NULL && pg->batch_open && !PQisBusy(pg->conn)) {
+        if (pause_after_slice(pg)) {
+            return;
+        }
+        PGresult *result = PQgetResult(pg->conn);
+
+        if (result == NULL) {
+            next_statement(pg);
+        } else {
+            take_result(pg, result);
+            PQclear(result);
+        }
+        take_notifies(pg);
+    }
+}
+
+/* Everything that libpq has by now. */
+static void pump(struct pg *pg)
+{
+    pg->pumping = true;
+    take_results(pg);
+    pg->pumping = false;
+    if (pg->drop != NULL) {
+        go_down(pg, pg->drop);
+    }
+}
+
+static void on_io(evutil_socket_t fd, short what, void *arg)
+{
+    struct pg *pg = arg;
+
+    (void)fd;
+    if (pg->state == PG_CONNECTING) {
+        keep_connecting(pg);
+        return;
+    }
+    if ((what & EV_READ) && PQconsumeInput(pg->conn) != 1) {
+        /* What came before the end still counts. */
+        pump(pg);
+        if (pg->state != PG_DOWN) {
+            go_down(pg, libpq_error(pg));
+        }
+        return;
+    }
+    int more = PQflush(pg->conn);
+
+    if (more < 0) {
+        go_down(pg, libpq_error(pg));
+        return;
+    }
+    watch(pg, (short)(more > 0 ? EV_READ | EV_WRITE : EV_READ));
+    if (pg->batch_open) {
+        set_timer(pg, PG_DEADLINE_MS);
+    }
+    pump(pg);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    struct pg *pg = arg;
+
+    (void)fd;
+    (void)what;
+    if (pg->drop != NULL) {
+        go_down(pg, pg->drop);
+    } else if (pg->state == PG_DOWN) {
+        start_connecting(pg);
+    } else if (pg->paused) {
+        pg->paused = false;
+        watch(pg, EV_READ);
+        set_timer(pg, PG_DEADLINE_MS);
+        pump(pg);
+    } else {
+        go_down(pg, pg->state == PG_CONNECTING ? "no connection in time" : "no answer in time");
+    }
+}
+
+struct pg *pg_new(struct event_base *base, const struct settings *settings, struct stats *stats,
+                  const struct pg_callbacks *callbacks, void *ctx)
+{
+    struct pg *pg = calloc(1, sizeof *pg);
+
+    if (pg == NULL) {
+        return NULL;
+    }
+    *pg = (struct pg){.base = base,
+                      .settings = settings,
+                      .stats = stats,
+                      .callbacks = *callbacks,
+                      .ctx = ctx,
+                      .io_fd = -1,
+                      .retry_ms = PG_RETRY_MIN_MS};
+    event_assign(&pg->timer, base, -1, 0, on_timer, pg);
+    return pg;
+}
+
+void pg_free(struct pg *pg)
+{
+    if (pg == NULL) {
+        return;
+    }
+    watch(pg, 0);
+    event_del(&pg->timer);
+    PQfinish(pg->conn);
+    free(pg);
+}
+
+void pg_start(struct pg *pg)
+{
+    set_timer(pg, 0);
+}
