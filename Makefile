@@ -22,7 +22,7 @@ san_LDFLAGS     := -fsanitize=address,undefined -Wl,--as-needed
 LIBRARIES := fcgi libpq jansson libsodium libevent_core
 LIB_CFLAGS  := $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)
 FCGI_LDLIBS := $(shell pkg-config --libs fcgi libpq jansson libsodium 2>/dev/null)
-PUSH_LDLIBS := $(shell pkg-config --libs libpq libsodium libevent_core 2>/dev/null)
+PUSH_LDLIBS := $(shell pkg-config --libs libpq jansson libsodium libevent_core 2>/dev/null)
 UNIT_LDLIBS := $(FCGI_LDLIBS) $(PUSH_LDLIBS) $(shell pkg-config --libs cmocka 2>/dev/null)
 
 # ---- Sources, by hand: a stray file is not linked ----
@@ -35,7 +35,12 @@ FCGI_SRC := fcgi-app/main.c fcgi-app/arena.c fcgi-app/auth.c fcgi-app/db.c fcgi-
 	fcgi-app/resp.c fcgi-app/route.c fcgi-app/stmts.c fcgi-app/users.c fcgi-app/session.c \
 	fcgi-app/rooms.c fcgi-app/messages.c fcgi-app/snapshot.c fcgi-app/server.c
 
-PUSH_SRC :=
+PUSH_SRC := push-daemon/main.c push-daemon/clock.c push-daemon/conn.c push-daemon/conn_http.c \
+	push-daemon/conn_sse.c push-daemon/conns.c push-daemon/cursor.c push-daemon/dead.c \
+	push-daemon/feed.c push-daemon/handshake.c push-daemon/http1.c push-daemon/hub.c \
+	push-daemon/listener.c push-daemon/msg.c push-daemon/pg.c push-daemon/queue.c \
+	push-daemon/reason.c push-daemon/reload.c push-daemon/ring.c push-daemon/round.c \
+	push-daemon/session.c push-daemon/sse.c push-daemon/stats.c push-daemon/wheel.c
 
 # Each test of tests/unit/test_NAME.c is linked with the modules of MODULES_NAME.
 UNIT_TESTS := buf conf err log map memory str token
