@@ -43,7 +43,7 @@ PUSH_SRC := push-daemon/main.c push-daemon/clock.c push-daemon/conn.c push-daemo
 	push-daemon/session.c push-daemon/sse.c push-daemon/stats.c push-daemon/wheel.c
 
 # Each test of tests/unit/test_NAME.c is linked with the modules of MODULES_NAME.
-UNIT_TESTS := buf conf err log map memory str token
+UNIT_TESTS := arena auth buf conf err input log map memory password req resp route str token
 
 MODULES_buf    := $(COMMON_SRC)
 MODULES_conf   := $(COMMON_SRC)
@@ -53,6 +53,16 @@ MODULES_map    := $(COMMON_SRC)
 MODULES_memory := $(COMMON_SRC)
 MODULES_str    := $(COMMON_SRC)
 MODULES_token  := $(COMMON_SRC)
+
+FCGI_MODULES := $(filter-out fcgi-app/main.c,$(FCGI_SRC)) $(COMMON_SRC)
+
+MODULES_arena    := fcgi-app/arena.c common/str.c
+MODULES_auth     := $(FCGI_MODULES)
+MODULES_input    := $(FCGI_MODULES)
+MODULES_password := $(FCGI_MODULES)
+MODULES_req      := tests/unit/cgi.c $(FCGI_MODULES)
+MODULES_resp     := tests/unit/cgi.c $(FCGI_MODULES)
+MODULES_route    := $(FCGI_MODULES)
 
 # It makes every allocation fail in turn.
 build/san/tests/unit/test_memory: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strndup
