@@ -9,22 +9,24 @@ declare
   -- Of the request as it came: an edit must not make an honest repeat look like another message.
   v_hash constant bytea := sha256(convert_to(
     json_build_array(p_room_id, p_body, v_type, v_meta, p_reply_to)::text, 'UTF8'));
-  v_message chat.message;
+  v_message json;
+  v_first_hash bytea;
 begin
-  insert into chat.message (room_id, sender_id, client_id, type, body, meta, reply_to, request_hash)
+  insert into chat.message as m (room_id, sender_id, client_id, type, body, meta, reply_to, request_hash)
   select p_room_id, v_me, p_client_id, v_type, p_body, v_meta, p_reply_to, v_hash
    where p_client_id is null
       or not exists (select from chat.message where sender_id = v_me and client_id = p_client_id)
-  on conflict (sender_id, client_id) where client_id is not null do nothing
-  returning * into v_message;
+  on conflict (sender_id, client_id) do nothing
+  returning chat.message_json(m) into v_message;
   if found then
-    return chat.answered(201, chat.message_json(v_message));
+    return chat.answered(201, v_message);
   end if;
-  select * into v_message from chat.message where sender_id = v_me and client_id = p_client_id;
-  if v_message.request_hash is distinct from v_hash then
+  select chat.message_json(m), m.request_hash into v_message, v_first_hash
+    from chat.message m where m.sender_id = v_me and m.client_id = p_client_id;
+  if v_first_hash is distinct from v_hash then
     perform chat.fail('CF008', 'This client_id was used for another message.', 'client_id');
   end if;
-  return chat.answered(200, chat.message_json(v_message));
+  return chat.answered(200, v_message);
 end
 $$;
 comment on function chat.api_message_send(bytea, bigint, text, text, text, uuid, bigint) is

@@ -103,23 +103,29 @@ comment on function chat.member_read(bigint, bigint, bigint) is
   'Marks a room read up to a seq, and returns the mark as it then stands. Marks only grow and never pass last_seq; one that does not grow writes nothing. Takes no room lock: the receipt carries absolute state. Null for a non-member.';
 
 create or replace function chat.member_json(p_room_id bigint, p_user_id bigint, p_viewer_id bigint) returns json
-language sql stable
+language plpgsql stable
 as $$
-  select row_to_json(x)
-    from (select chat.person_json(p, p_viewer_id) as "user", m.role, chat.rfc3339(m.joined_at) as joined_at, m.read_seq
-            from chat.member m join chat.person p on p.id = m.user_id
-           where m.room_id = p_room_id and m.user_id = p_user_id) x
+begin
+  return (
+    select row_to_json(x)
+      from (select chat.person_json(p, p_viewer_id) as "user", m.role, chat.rfc3339(m.joined_at) as joined_at, m.read_seq
+              from chat.member m join chat.person p on p.id = m.user_id
+             where m.room_id = p_room_id and m.user_id = p_user_id) x);
+end
 $$;
 comment on function chat.member_json(bigint, bigint, bigint) is 'A membership as the viewer may see it.';
 
 create or replace function chat.unread_json(p_user_id bigint) returns json
-language sql stable
+language plpgsql stable
 as $$
-  select json_build_object(
-           'total', coalesce(sum(c.last_seq - m.read_seq), 0),
-           'rooms', coalesce(json_agg(json_build_object('room', m.room_id, 'unread', c.last_seq - m.read_seq)
-                                      order by m.room_id), '[]'))
-    from chat.member m join chat.room_counter c on c.room_id = m.room_id
-   where m.user_id = p_user_id and c.last_seq > m.read_seq
+begin
+  return (
+    select json_build_object(
+             'total', coalesce(sum(c.last_seq - m.read_seq), 0),
+             'rooms', coalesce(json_agg(json_build_object('room', m.room_id, 'unread', c.last_seq - m.read_seq)
+                                        order by m.room_id), '[]'))
+      from chat.member m join chat.room_counter c on c.room_id = m.room_id
+     where m.user_id = p_user_id and c.last_seq > m.read_seq);
+end
 $$;
 comment on function chat.unread_json(bigint) is 'What this person has not read: {total, rooms: [{room, unread}]}.';

@@ -4,7 +4,7 @@ create or replace function chat.message_enter() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_room record;
+  v_found record;
 begin
   new.body := chat.text_checked(new.body, 'body', 1, 10000, true);
   if new.type is null or new.type !~ '^[a-z][a-z0-9_.-]{0,31}$' then
@@ -15,29 +15,32 @@ begin
   end if;
 
   perform chat.room_lock(new.room_id);
-  -- Later statements than the lock's: they see what was committed while it was waited for.
-  if new.client_id is not null
-     and exists (select from chat.message where sender_id = new.sender_id and client_id = new.client_id) then
-    return null;
-  end if;
-  select c.last_seq, r.archived_at, m.user_id into v_room
+  -- A later statement than the lock's: it sees what was committed while that was waited for.
+  select m.user_id is not null as member,
+         r.archived_at is not null as archived,
+         exists (select from chat.message where sender_id = new.sender_id and client_id = new.client_id) as repeated,
+         new.reply_to is null
+           or exists (select from chat.message where room_id = new.room_id and seq = new.reply_to) as reply_to_there,
+         -- The counter is updated once per statement, so earlier rows of this one count too.
+         1 + greatest(c.last_seq, (select max(seq) from chat.message where room_id = new.room_id)) as seq
+    into v_found
     from chat.room_counter c
     join chat.room r on r.id = c.room_id
     left join chat.member m on m.room_id = c.room_id and m.user_id = new.sender_id
    where c.room_id = new.room_id;
-  if v_room.user_id is null then
+  if v_found.repeated then
+    return null;
+  end if;
+  if v_found.member is not true then
     perform chat.room_refuse(new.room_id);
   end if;
-  if v_room.archived_at is not null then
+  if v_found.archived then
     perform chat.fail('CF006', 'This room is archived.');
   end if;
-  if new.reply_to is not null
-     and not exists (select from chat.message where room_id = new.room_id and seq = new.reply_to) then
+  if not v_found.reply_to_there then
     perform chat.fail('CF007', 'There is no such message in this room.', 'reply_to');
   end if;
-  -- The counter is updated once per statement, so earlier rows of this one count too.
-  select 1 + greatest(v_room.last_seq, coalesce(max(seq), 0)) into new.seq
-    from chat.message where room_id = new.room_id;
+  new.seq := v_found.seq;
   new.at := clock_timestamp();
   new.edited_at := null;
   new.deleted_at := null;
@@ -51,15 +54,19 @@ create or replace function chat.message_tell() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-  update chat.room_counter c
-     set last_seq = a.seq, last_at = a.at
-    from (select room_id, max(seq) as seq, max(at) as at from added group by room_id) a
-   where c.room_id = a.room_id;
-  -- Whoever writes has read.
-  update chat.member m
-     set read_seq = a.seq
-    from (select room_id, sender_id, max(seq) as seq from added group by room_id, sender_id) a
-   where m.room_id = a.room_id and m.user_id = a.sender_id and m.read_seq < a.seq;
+  -- One statement, since each costs the send path as much as a row of it.
+  with counted as (
+    update chat.room_counter c
+       set last_seq = a.seq, last_at = a.at
+      from (select room_id, max(seq) as seq, max(at) as at from added group by room_id) a
+     where c.room_id = a.room_id
+  ), marked as (
+    -- Whoever writes has read.
+    update chat.member m
+       set read_seq = a.seq
+      from (select room_id, sender_id, max(seq) as seq from added group by room_id, sender_id) a
+     where m.room_id = a.room_id and m.user_id = a.sender_id and m.read_seq < a.seq
+  )
   insert into chat.event (room_id, type, data)
   select a.room_id, 'message.new', '{"message":' || chat.message_json(row(a.*)::chat.message) || '}'
     from added a

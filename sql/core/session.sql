@@ -16,11 +16,14 @@ $$;
 comment on function chat.session_user_id(bytea) is 'Whose live session this token hash is; CF001 when it is none (or null).';
 
 create or replace function chat.session_json(p_session chat.session) returns json
-language sql stable
+language plpgsql stable
 as $$
-  select row_to_json(x)
-    from (select p_session.id, chat.rfc3339(p_session.created_at) as created_at,
-                 chat.rfc3339(p_session.expires_at) as expires_at) x
+begin
+  return (
+    select row_to_json(x)
+      from (select p_session.id, chat.rfc3339(p_session.created_at) as created_at,
+                   chat.rfc3339(p_session.expires_at) as expires_at) x);
+end
 $$;
 comment on function chat.session_json(chat.session) is 'A session as its owner sees it.';
 

@@ -98,10 +98,10 @@ create table chat.message (
   at timestamptz not null default clock_timestamp(),
   edited_at timestamptz,
   deleted_at timestamptz,
-  primary key (room_id, seq)
+  primary key (room_id, seq),
+  -- Also the index of the reference to person.
+  constraint message_client_id_key unique (sender_id, client_id)
 );
-create unique index message_client_id_key on chat.message (sender_id, client_id) where client_id is not null;
-create index message_sender_id_idx on chat.message (sender_id);
 comment on table chat.message is
   'Messages. A plain INSERT of room_id, sender_id and body is enough: triggers give the seq, check the rules and tell the room.';
 comment on column chat.message.seq is 'Gapless number in the room, given by the trigger: the one order of messages.';
