@@ -17,8 +17,17 @@ begin
       execute format('create role %I %s', v_role, case when v_role = 'confab_owner' then 'nologin' else 'login' end);
     end if;
   end loop;
-  if not v_super and not pg_has_role(current_user, 'confab_owner', 'member') then
-    execute format('grant confab_owner to %I', current_user);
+  if not v_super then
+    begin
+      execute format('grant confab_owner to %I', current_user);
+    exception
+      when insufficient_privilege then
+        -- Another installation's roles, in another database of this server.
+        if not pg_has_role(current_user, 'confab_owner', 'member') then
+          raise notice 'no right to use the role confab_owner: the schema stays with %', current_user;
+          return;
+        end if;
+    end;
   end if;
 
   -- Ownership first: security definer functions act as the owner, who cannot log in.

@@ -3,7 +3,7 @@ language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_me constant bigint := chat.session_user_id(p_token);
-  v_limit constant int := coalesce(p_limit, 50);
+  v_limit constant int := chat.page_limit(p_limit);
   v_items json;
   v_count int;
   v_next bigint;

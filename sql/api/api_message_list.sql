@@ -5,7 +5,7 @@ as $$
 declare
   v_me constant bigint := chat.session_user_id(p_token);
   v_member constant chat.member := chat.room_member(p_room_id, v_me);
-  v_limit constant int := coalesce(p_limit, 50);
+  v_limit constant int := chat.page_limit(p_limit);
   v_room chat.room;
   v_floor bigint := 0;
   v_low bigint;
@@ -29,7 +29,7 @@ begin
     union all
     (select seq from chat.message
       where room_id = p_room_id and seq > v_floor
-        and seq >= case when p_after is not null then p_after + 1 else p_around end
+        and seq > case when p_after is not null then p_after else p_around - 1 end
       order by seq limit case when p_around is null then v_limit else v_limit - v_limit / 2 end)
   )
   select min(p.seq), max(p.seq), json_agg(chat.message_json(m) order by m.seq)

@@ -3,10 +3,10 @@ language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_viewer_id constant bigint := chat.session_user_id(p_token);
-  v_q constant text := lower(btrim(p_q));
+  v_q constant text := lower(coalesce(btrim(p_q), ''));
   -- The parser's own rendering is a valid query; the mark makes its last word a prefix.
   v_words constant tsquery := nullif(plainto_tsquery('simple', v_q)::text, '') || ':*';
-  v_limit constant int := coalesce(p_limit, 50);
+  v_limit constant int := chat.page_limit(p_limit);
   v_after constant bigint[] := coalesce(chat.page_place(p_after), '{-1,0}');
   v_items json;
   v_count int;
@@ -14,6 +14,8 @@ declare
 begin
   if v_q = '' then
     perform chat.fail('CF007', 'Say whom to look for.', 'q');
+  elsif char_length(v_q) > 100 then
+    perform chat.fail('CF007', 'This may have up to 100 characters.', 'q');
   end if;
   with candidate as (
     select p.*, case when p.login = v_q then 0 when p.login ^@ v_q and p.login not like '+%' then 1 else 2 end as rank

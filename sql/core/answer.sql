@@ -30,6 +30,13 @@ $$;
 comment on function chat.page_place(text) is
   'Reads the place that a page''s Link gave, "SORTKEY.ID"; null for null, CF012 for anything else.';
 
+create or replace function chat.page_limit(p_limit int) returns int
+language sql immutable
+as $$
+  select greatest(1, least(coalesce(p_limit, 50), 200))
+$$;
+comment on function chat.page_limit(int) is 'How many items a page has: as asked for, from 1 to 200; 50 by default.';
+
 create or replace function chat.epoch_us(p_at timestamptz) returns bigint
 language sql immutable
 as $$

@@ -5,9 +5,9 @@ returns text
 language plpgsql stable
 as $$
 declare
-  -- What shows nothing: spaces of all kinds, zero-width characters, bidi controls, fillers.
-  c_blank constant text := '^[\s\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0]*$';
-  c_control constant text := '[\u0001-\u0008\u000b-\u001f\u007f-\u009f]';
+  -- What shows nothing: spaces of all kinds, zero-width characters, bidi controls, fillers, tags.
+  c_blank constant text := '^[\s\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]*$';
+  c_control constant text := '[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]|\r(?!\n)';
   c_control_or_line constant text := '[\u0001-\u001f\u007f-\u009f\u2028\u2029]';
   v_text text := p_text;
 begin
@@ -48,19 +48,24 @@ create or replace trigger person_check before insert or update of login, display
   for each row execute function chat.person_check();
 
 create or replace function chat.person_brief(p_user_id bigint) returns json
-language sql stable
+language plpgsql stable
 as $$
-  select row_to_json(x) from (select p.id, p.display_name from chat.person p where p.id = p_user_id) x
+begin
+  return (select row_to_json(x) from (select p.id, p.display_name from chat.person p where p.id = p_user_id) x);
+end
 $$;
 comment on function chat.person_brief(bigint) is 'A person as others'' messages name him; null for null.';
 
 create or replace function chat.person_json(p_person chat.person, p_viewer_id bigint) returns json
-language sql stable
+language plpgsql stable
 as $$
-  select row_to_json(x)
-    from (select p_person.id,
-                 case when p_person.id = p_viewer_id or p_person.login not like '+%' then p_person.login end as login,
-                 p_person.display_name) x
+begin
+  return (
+    select row_to_json(x)
+      from (select p_person.id,
+                   case when p_person.id = p_viewer_id or p_person.login not like '+%' then p_person.login end as login,
+                   p_person.display_name) x);
+end
 $$;
 comment on function chat.person_json(chat.person, bigint) is
   'A person as the viewer may see him: a login that is a phone number is null for everybody else.';

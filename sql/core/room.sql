@@ -5,7 +5,7 @@ language plpgsql
 as $$
 declare
   c_turned_away_ms constant text := '100';
-  v_waiters constant int := coalesce(nullif(current_setting('chat.room_waiters', true), ''), '0');
+  v_waiters int;
 begin
   perform from chat.room_counter where room_id = p_room_id for no key update skip locked;
   if found then
@@ -13,6 +13,7 @@ begin
   end if;
   -- Somebody holds it. Of the workers only some may wait their whole lock_timeout for one room, so that
   -- a transaction left open stops one room and not the site; the others wait as long as a busy room needs.
+  v_waiters := coalesce(nullif(current_setting('chat.room_waiters', true), ''), '0');
   if v_waiters > 0 and not exists (
        select from generate_series(1, v_waiters) slot
         where pg_try_advisory_xact_lock(hashint8extended(p_room_id, slot))) then
@@ -47,6 +48,19 @@ end
 $$;
 comment on function chat.room_count() is 'Gives a new room its counter row.';
 
+create or replace function chat.room_change() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform chat.room_lock(old.id);
+  return new;
+end
+$$;
+comment on function chat.room_change() is
+  'A change of a room has its place in the room''s order: no message after an archiving, whoever archives.';
+
+create or replace trigger room_change before update on chat.room
+  for each row execute function chat.room_change();
 create or replace trigger room_check before insert or update of name, topic on chat.room
   for each row execute function chat.room_check();
 create or replace trigger room_count after insert on chat.room
@@ -81,30 +95,33 @@ $$;
 comment on function chat.room_member(bigint, bigint) is 'The membership, or CF003 or CF004.';
 
 create or replace function chat.room_json(p_room_id bigint, p_user_id bigint) returns json
-language sql stable
+language plpgsql stable
 as $$
-  select row_to_json(x)
-    from (select r.id, r.kind, r.name, r.topic, r.history,
-                 r.archived_at is not null as archived,
-                 c.last_seq, c.first_seq, m.read_seq,
-                 c.last_seq - m.read_seq as unread,
-                 case when m.user_id is not null then 0 end as mentions,
-                 m.role,
-                 (select count(*) from chat.member where room_id = r.id) as members_count,
-                 case when r.kind = 'dialog' then
-                   chat.person_brief(case when r.dialog_low = p_user_id then r.dialog_high else r.dialog_low end)
-                 end as peer,
-                 case when r.kind = 'dialog' then
-                   (select json_agg(json_build_object('user', o.user_id, 'read_seq', o.read_seq) order by o.user_id)
-                      from chat.member o where o.room_id = r.id)
-                 end as receipts,
-                 (select chat.message_json(l) from chat.message l
-                   where l.room_id = r.id and l.seq = c.last_seq and chat.history_shows(r, m, l.seq)) as last_message,
-                 chat.rfc3339(c.last_at) as last_at
-            from chat.room r
-            join chat.room_counter c on c.room_id = r.id
-            left join chat.member m on m.room_id = r.id and m.user_id = p_user_id
-           where r.id = p_room_id) x
+begin
+  return (
+    select row_to_json(x)
+      from (select r.id, r.kind, r.name, r.topic, r.history,
+                   r.archived_at is not null as archived,
+                   c.last_seq, c.first_seq, m.read_seq,
+                   c.last_seq - m.read_seq as unread,
+                   case when m.user_id is not null then 0 end as mentions,
+                   m.role,
+                   (select count(*) from chat.member where room_id = r.id) as members_count,
+                   case when r.kind = 'dialog' then
+                     chat.person_brief(case when r.dialog_low = p_user_id then r.dialog_high else r.dialog_low end)
+                   end as peer,
+                   case when r.kind = 'dialog' then
+                     (select json_agg(json_build_object('user', o.user_id, 'read_seq', o.read_seq) order by o.user_id)
+                        from chat.member o where o.room_id = r.id)
+                   end as receipts,
+                   (select chat.message_json(l) from chat.message l
+                     where l.room_id = r.id and l.seq = c.last_seq and chat.history_shows(r, m, l.seq)) as last_message,
+                   chat.rfc3339(c.last_at) as last_at
+              from chat.room r
+              join chat.room_counter c on c.room_id = r.id
+              left join chat.member m on m.room_id = r.id and m.user_id = p_user_id
+             where r.id = p_room_id) x);
+end
 $$;
 comment on function chat.room_json(bigint, bigint) is
   'A room as this person sees it; read_seq, unread, mentions, role and last_message are null for one who is not in it.';
