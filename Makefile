@@ -40,7 +40,7 @@ PUSH_SRC := push-daemon/main.c push-daemon/clock.c push-daemon/conn.c push-daemo
 	push-daemon/feed.c push-daemon/handshake.c push-daemon/http1.c push-daemon/hub.c \
 	push-daemon/listener.c push-daemon/msg.c push-daemon/pg.c push-daemon/queue.c \
 	push-daemon/reason.c push-daemon/reload.c push-daemon/ring.c push-daemon/round.c \
-	push-daemon/session.c push-daemon/sse.c push-daemon/stats.c push-daemon/wheel.c
+	push-daemon/session.c push-daemon/sse.c push-daemon/stats.c push-daemon/stmts.c push-daemon/wheel.c
 
 # Each test of tests/unit/test_NAME.c is linked with the modules of MODULES_NAME.
 UNIT_TESTS := arena auth buf conf err input log map memory password req resp route str token
@@ -63,6 +63,17 @@ MODULES_password := $(FCGI_MODULES)
 MODULES_req      := tests/unit/cgi.c $(FCGI_MODULES)
 MODULES_resp     := tests/unit/cgi.c $(FCGI_MODULES)
 MODULES_route    := $(FCGI_MODULES)
+
+PUSH_MODULES := $(filter-out push-daemon/main.c,$(PUSH_SRC)) $(COMMON_SRC)
+
+UNIT_TESTS += cursor http1 hub queue ring sse wheel
+MODULES_cursor := $(PUSH_MODULES)
+MODULES_http1  := $(PUSH_MODULES)
+MODULES_hub    := $(PUSH_MODULES)
+MODULES_queue  := $(PUSH_MODULES)
+MODULES_ring   := $(PUSH_MODULES)
+MODULES_sse    := $(PUSH_MODULES)
+MODULES_wheel  := $(PUSH_MODULES)
 
 # It makes every allocation fail in turn.
 build/san/tests/unit/test_memory: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strndup

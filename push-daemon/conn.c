@@ -12,8 +12,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "../common/log.h"
 #include "clock.h"
+#include "common/log.h"
 #include "conn_http.h"
 #include "conns.h"
 

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../common/list.h"
+#include "common/list.h"
 #include "handshake.h"
 #include "hub.h"
 #include "queue.h"

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../common/err.h"
-#include "../common/log.h"
-#include "../common/token.h"
 #include "clock.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "common/token.h"
 #include "conn_sse.h"
 #include "conns.h"
 #include "http1.h"

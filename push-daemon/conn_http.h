@@ -5,7 +5,7 @@
 #ifndef PUSH_CONN_HTTP_H
 #define PUSH_CONN_HTTP_H
 
-#include "../common/str.h"
+#include "common/str.h"
 #include "conn.h"
 
 /* More bytes of the request head have come. May close c. */

@@ -5,8 +5,8 @@
 #ifndef PUSH_CONN_SSE_H
 #define PUSH_CONN_SSE_H
 
-#include "../common/buf.h"
-#include "../common/str.h"
+#include "common/buf.h"
+#include "common/str.h"
 #include "conn.h"
 #include "msg.h"
 

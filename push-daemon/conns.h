@@ -12,9 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/list.h"
-#include "../common/settings.h"
+#include "common/buf.h"
+#include "common/list.h"
+#include "common/settings.h"
 #include "conn.h"
 #include "dead.h"
 #include "hub.h"
@@ -22,10 +22,11 @@
 #include "stats.h"
 #include "wheel.h"
 
-#define CONNS_FLUSH_MAX      1024  /* connections served in one turn of the loop … */
-#define CONNS_FLUSH_BULK_MAX 256   /* … and of those that can wait */
-#define CONNS_MOVED_RETRY_MS 60000 /* told to a stream that a newer one of its session displaced   \
-                                    */
+#define CONNS_FLUSH_MAX      1024 /* connections served in one turn of the loop … */
+#define CONNS_FLUSH_BULK_MAX 256  /* … and of those that can wait */
+#define CONNS_MOVED_RETRY_MS                                                                       \
+    60000 /* told to a stream that a newer one of its session displaced                            \
+           */
 
 /* What the set asks of whoever feeds it. */
 struct conn_feed {

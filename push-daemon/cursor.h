@@ -10,9 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/err.h"
-#include "../common/str.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/str.h"
 
 #define CURSOR_EPOCH_BYTES 8
 #define CURSOR_XIP_MAX     1000 /* transactions in progress; a cursor with more is refused */

@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "../common/token.h"
+#include "common/token.h"
 
 #define DEAD_SLOTS 2048
 

@@ -13,8 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../common/log.h"
 #include "clock.h"
+#include "common/log.h"
 #include "pg.h"
 #include "ring.h"
 #include "round.h"
@@ -398,10 +398,8 @@ static void on_idle(void *ctx, bool all_done)
         round_abandon(&feed->round, feed->blame_round);
         feed->blame_round = false;
         feed->wake = true;
-    } else if (was == FEED_LISTENING) {
-        feed->wake = true; /* what rang before we listened */
-    } else if (was == FEED_MENDING && all_done) {
-        feed->wake = true;
+    } else if (was == FEED_LISTENING || (was == FEED_MENDING && all_done)) {
+        feed->wake = true; /* what rang before we listened, what could not be read before */
     }
     if (was == FEED_LOOKING) {
         conns_flush(feed->conns);

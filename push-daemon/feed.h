@@ -10,7 +10,7 @@
 #include <event2/event.h>
 #include <stdbool.h>
 
-#include "../common/settings.h"
+#include "common/settings.h"
 #include "conns.h"
 #include "stats.h"
 

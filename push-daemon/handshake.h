@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/token.h"
+#include "common/buf.h"
+#include "common/token.h"
 #include "cursor.h"
 #include "hub.h"
 #include "queue.h"

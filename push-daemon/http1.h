@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "../common/err.h"
-#include "../common/str.h"
+#include "common/err.h"
+#include "common/str.h"
 
 #define HTTP1_HEADERS_MAX 100
 

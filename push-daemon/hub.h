@@ -14,8 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../common/list.h"
-#include "../common/map.h"
+#include "common/list.h"
+#include "common/map.h"
 #include "msg.h"
 
 /* A room with more members is served behind the others (see hub_deliver_fn). */
@@ -29,7 +29,7 @@ struct hub_sub {
 
 /*
  * Takes m for sub (the reference is the hub's: take one of your own to keep it). bulk: m goes to so
- * many that others may go first. May detach sub, any other subscriber too, but must not publish.
+ * many that others may go first. May detach sub, but no other one, and must not publish.
  */
 typedef void (*hub_deliver_fn)(struct hub_sub *sub, struct msg *m, bool bulk);
 

@@ -15,8 +15,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "../common/log.h"
-#include "../common/str.h"
+#include "common/log.h"
+#include "common/str.h"
 
 #define SOCKET_MODE       0660
 #define SEND_BUFFER_BYTES 131072 /* what the kernel may hold for one slow reader */
@@ -106,13 +106,13 @@ static bool remove_stale(const struct sockaddr_un *address)
         return errno == ENOENT;
     }
     if (!S_ISSOCK(st.st_mode)) {
-        log_errx("listen path=%s error=\"exists and is no socket\"", address->sun_path);
+        log_errx("bind path=%s error=\"exists and is no socket\"", address->sun_path);
         return false;
     }
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     if (fd < 0) {
-        log_err("listen path=%s", address->sun_path);
+        log_err("bind path=%s", address->sun_path);
         return false;
     }
     bool refused = connect(fd, (const struct sockaddr *)address, sizeof *address) != 0 &&
@@ -120,7 +120,7 @@ static bool remove_stale(const struct sockaddr_un *address)
 
     close(fd);
     if (!refused) {
-        log_errx("listen path=%s error=\"another process listens there\"", address->sun_path);
+        log_errx("bind path=%s error=\"another process listens there\"", address->sun_path);
         return false;
     }
     return unlink(address->sun_path) == 0;
@@ -145,8 +145,7 @@ static bool open_unix(struct listener *l, const char *path)
     struct sockaddr_un address = {.sun_family = AF_UNIX};
 
     if (strlen(path) >= sizeof address.sun_path) {
-        log_errx("listen path=%s error=\"longer than %zu bytes\"", path,
-                 sizeof address.sun_path - 1);
+        log_errx("bind path=%s error=\"longer than %zu bytes\"", path, sizeof address.sun_path - 1);
         return false;
     }
     memcpy(address.sun_path, path, strlen(path));
@@ -156,7 +155,7 @@ static bool open_unix(struct listener *l, const char *path)
     l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (l->fd < 0 || bind(l->fd, (struct sockaddr *)&address, sizeof address) != 0 ||
         !remember_path(l, path) || listen(l->fd, LISTENER_BACKLOG) != 0) {
-        log_err("listen path=%s", path);
+        log_err("bind path=%s", path);
         return false;
     }
     return true;
@@ -193,13 +192,13 @@ static bool open_tcp(struct listener *l, const char *address)
                                    .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
 
     if (!cut_host_port(address, host, &port)) {
-        log_errx("listen address=%s error=\"neither unix:PATH nor HOST:PORT\"", address);
+        log_errx("bind address=%s error=\"neither unix:PATH nor HOST:PORT\"", address);
         return false;
     }
     int failed = getaddrinfo(host[0] != '\0' ? host : NULL, port, &hints, &found);
 
     if (failed != 0) {
-        log_errx("listen address=%s error=\"%s\"", address, gai_strerror(failed));
+        log_errx("bind address=%s error=\"%s\"", address, gai_strerror(failed));
         return false;
     }
     l->is_tcp = true;
@@ -211,7 +210,7 @@ static bool open_tcp(struct listener *l, const char *address)
                 listen(l->fd, LISTENER_BACKLOG) == 0;
 
     if (!good) {
-        log_err("listen address=%s", address);
+        log_err("bind address=%s", address);
     }
     freeaddrinfo(found);
     return good;
@@ -251,7 +250,7 @@ bool listener_open(struct listener *l, struct event_base *base, struct conns *co
     if (!open) {
         return false;
     }
-    log_info("listen address=%s connections_max=%zu", address, l->conn_max);
+    log_info("listening address=%s connections_max=%zu", address, l->conn_max);
     return event_assign(&l->io, base, l->fd, EV_READ | EV_PERSIST, on_readable, l) == 0 &&
            event_assign(&l->pause, base, -1, 0, on_pause_over, l) == 0 &&
            event_add(&l->io, NULL) == 0;

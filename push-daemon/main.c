@@ -14,10 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../common/log.h"
-#include "../common/settings.h"
-#include "../common/token.h"
 #include "clock.h"
+#include "common/log.h"
+#include "common/settings.h"
+#include "common/token.h"
 #include "conns.h"
 #include "feed.h"
 #include "listener.h"

@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/str.h"
+#include "common/buf.h"
+#include "common/str.h"
 
 /* What the daemon itself must know of an event; all else is between SQL and the client. */
 enum msg_kind {

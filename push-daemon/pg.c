@@ -13,8 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../common/log.h"
 #include "clock.h"
+#include "common/log.h"
+#include "stmts.h"
 
 enum pg_state {
     PG_DOWN,       /* waits for the next attempt */
@@ -28,37 +29,6 @@ struct pg_row {
     const PGresult *result; /* borrowed */
     int number;
 };
-
-struct stmt_row {
-    const char *name; /* NULL: not prepared */
-    const char *sql;
-    int param_count;
-    bool by_row; /* rows are handed over as they come, and not when all have */
-};
-
-static const struct stmt_row stmts[] = {
-    [PG_LISTEN_EVENT] = {NULL, "listen chat_event", 0, false},
-    [PG_LISTEN_PROBE] = {NULL, "listen chat_probe", 0, false},
-    [PG_PROBE] = {"probe", "select pg_notify('chat_probe', $1)", 1, false},
-    [PG_BEGIN] = {NULL, "begin isolation level repeatable read read only", 0, false},
-    [PG_COMMIT] = {NULL, "commit", 0, false},
-    [PG_ROLLBACK] = {NULL, "rollback", 0, false},
-    [PG_FEED_READ] = {"feed_read",
-                      "select id, xid, room_id, user_id, type, data, cursor"
-                      " from chat.feed_read($1)",
-                      1, true},
-    [PG_FEED_SESSIONS] = {"feed_sessions",
-                          "select ord, session_id, user_id, expires_in, rooms, sinces"
-                          " from chat.feed_sessions($1::int[], $2::bytea[])",
-                          2, true},
-    [PG_FEED_REPLAY] = {"feed_replay",
-                        "select ord, reset, id, xid, room_id, user_id, type, data"
-                        " from chat.feed_replay($1::int[], $2::bytea[], $3::text[], $4::int)",
-                        4, true},
-    [PG_EVENT_PRUNE] = {"event_prune", "select chat.event_prune($1::interval)", 1, false},
-    [PG_EPOCH_BEGIN] = {"epoch_begin", "select chat.epoch_begin()", 0, false},
-};
-static_assert(sizeof stmts / sizeof *stmts == PG_STMT_MAX, "one row a statement");
 
 /* What answers are still to come, in order. Preparing uses it too. */
 struct expected {
@@ -283,7 +253,7 @@ static void became_ready(struct pg *pg)
 
 void pg_send(struct pg *pg, enum pg_stmt stmt, const char *const *params)
 {
-    const struct stmt_row *row = &stmts[stmt];
+    const struct stmt *row = &stmts[stmt];
     struct expected *e = &pg->expected;
     int sent;
 

@@ -11,33 +11,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/err.h"
-#include "../common/settings.h"
-#include "../common/str.h"
+#include "common/err.h"
+#include "common/settings.h"
+#include "common/str.h"
 #include "stats.h"
+#include "stmts.h"
 
-#define PG_SLICE_ROWS     256   /* then the loop has a turn */
-#define PG_DEADLINE_MS    15000 /* without any answer to a batch: the connection is given up */
-#define PG_RETRY_MIN_MS   100
-#define PG_RETRY_MAX_MS   2000
-#define PG_BATCH_MAX      16 /* statements */
-#define PG_STMT_PARAM_MAX 4
-
-/* Each is one row of the table in pg.c, prepared when the connection is made. */
-enum pg_stmt {
-    PG_LISTEN_EVENT,
-    PG_LISTEN_PROBE,
-    PG_PROBE, /* $1 payload */
-    PG_BEGIN, /* of a transaction that sees one snapshot */
-    PG_COMMIT,
-    PG_ROLLBACK,
-    PG_FEED_READ,     /* $1 cursor */
-    PG_FEED_SESSIONS, /* $1 ord[], $2 token[] */
-    PG_FEED_REPLAY,   /* $1 ord[], $2 token[], $3 cursor[], $4 limit */
-    PG_EVENT_PRUNE,   /* $1 how long events are kept */
-    PG_EPOCH_BEGIN,
-    PG_STMT_MAX
-};
+#define PG_SLICE_ROWS   256   /* then the loop has a turn */
+#define PG_DEADLINE_MS  15000 /* without any answer to a batch: the connection is given up */
+#define PG_RETRY_MIN_MS 100
+#define PG_RETRY_MAX_MS 2000
+#define PG_BATCH_MAX    16 /* statements */
 
 struct pg;
 struct pg_row; /* one row of a result; borrowed for the callback */

@@ -39,7 +39,7 @@ static bool grow(struct queue *q)
     if (cap < q->cap) {
         return false;
     }
-    struct msg **items = calloc(cap, sizeof *items);
+    struct msg **items = calloc(cap, sizeof(struct msg *));
 
     if (items == NULL) {
         return false;

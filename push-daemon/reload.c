@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "../common/log.h"
+#include "common/log.h"
 
 static char **string_at(struct settings *s, const struct conf_option *o)
 {

@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "../common/settings.h"
+#include "common/settings.h"
 
 /*
  * Reads the configuration again (path as at the start). When all of it is valid, *s gets the new

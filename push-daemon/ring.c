@@ -98,7 +98,7 @@ static bool reserve_msg(struct ring *r)
         return true;
     }
     size_t cap = r->msg_cap == 0 ? RING_FIRST_CAP : r->msg_cap * 2;
-    struct msg **msgs = calloc(cap, sizeof *msgs);
+    struct msg **msgs = calloc(cap, sizeof(struct msg *));
 
     if (msgs == NULL) {
         return false;

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../common/log.h"
 #include "clock.h"
+#include "common/log.h"
 
 #define PARAM_MAX_BYTES (16 * 1024 * 1024)
 #define HASH_HEX_BYTES  (2 * TOKEN_HASH_BYTES + 1)

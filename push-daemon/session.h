@@ -9,9 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../common/list.h"
-#include "../common/map.h"
-#include "../common/token.h"
+#include "common/list.h"
+#include "common/map.h"
+#include "common/token.h"
 
 struct session {
     int64_t id, user_id;

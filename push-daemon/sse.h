@@ -8,8 +8,8 @@
 
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/str.h"
+#include "common/buf.h"
+#include "common/str.h"
 
 /*
  * One whole event. An empty id is left out; so is a type or id with CR, LF or NUL in it, which no

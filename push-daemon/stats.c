@@ -7,8 +7,8 @@
 #include <inttypes.h>
 #include <stddef.h>
 
-#include "../common/buf.h"
-#include "../common/log.h"
+#include "common/buf.h"
+#include "common/log.h"
 
 #define STATS_LINE_BYTES 2048
 

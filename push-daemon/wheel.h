@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "../common/list.h"
+#include "common/list.h"
 
 #define WHEEL_TICK_MS 250
 #define WHEEL_SLOTS   128 /* later deadlines wait in the last slot and are added again */

@@ -1,0 +1,33 @@
+/*
+ * stmts: all SQL that the daemon says, one row a statement. Parameters are always bound.
+ */
+#ifndef PUSH_STMTS_H
+#define PUSH_STMTS_H
+
+#include <stdbool.h>
+
+enum pg_stmt {
+    PG_LISTEN_EVENT,
+    PG_LISTEN_PROBE,
+    PG_PROBE, /* $1 payload */
+    PG_BEGIN, /* of a transaction that sees one snapshot */
+    PG_COMMIT,
+    PG_ROLLBACK,
+    PG_FEED_READ,     /* $1 cursor */
+    PG_FEED_SESSIONS, /* $1 ord[], $2 token[] */
+    PG_FEED_REPLAY,   /* $1 ord[], $2 token[], $3 cursor[], $4 limit */
+    PG_EVENT_PRUNE,   /* $1 how long events are kept */
+    PG_EPOCH_BEGIN,
+    PG_STMT_MAX
+};
+
+struct stmt {
+    const char *name; /* under which it is prepared when the connection is made; NULL: it is not */
+    const char *sql;
+    int param_count;
+    bool by_row; /* rows are handed over as they come, and not when all have */
+};
+
+extern const struct stmt stmts[PG_STMT_MAX];
+
+#endif
