@@ -202,12 +202,11 @@ export class Client extends Emitter {
   }
 
   #signedOut() {
-    this.stream.stop();
+    this.stream.stop({ forget: true });
     this.#readMarks.stop();
     this.outbox?.stop();
     this.outbox = null;
-    this.store.forget();
-    this.store.user = null;
+    this.store.clear();
     this.#open = null;
     this.emit('signedOut', null);
   }

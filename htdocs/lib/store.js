@@ -60,6 +60,13 @@ export class Store extends Emitter {
     this.#waiting.clear();
   }
 
+  /** The person has gone: nothing stays. */
+  clear() {
+    this.forget();
+    this.user = null;
+    this.#rooms.clear();
+  }
+
   /** Newest activity first. @returns {Room[]} */
   get rooms() {
     const at = (/** @type {Room} */ room) => Date.parse(room.last_at ?? room.last_message?.at ?? '') || 0;

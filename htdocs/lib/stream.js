@@ -54,7 +54,7 @@ export const TIMES = Object.freeze({
   backoffBaseMs: 1000,
   backoffCapMs: 30000,
   stableMs: 10000,
-  probeMinMs: 30000,
+  probeMinMs: 5000,
   probeMaxMs: 300000,
   tickMs: 5000,
 });
@@ -65,7 +65,7 @@ const SSE_TRIES = 2;
 /** @type {Record<State, State[]>} */
 const LEGAL = {
   idle: ['connecting'],
-  connecting: ['idle', 'open', 'waiting', 'closed'],
+  connecting: ['idle', 'connecting', 'open', 'waiting', 'closed'],
   open: ['idle', 'connecting', 'open', 'waiting', 'closed'],
   waiting: ['idle', 'connecting', 'waiting'],
   closed: ['idle', 'connecting'],
@@ -116,8 +116,13 @@ export class Stream extends Emitter {
     this.#connect();
   }
 
-  /** The cursor is kept: a start() afterwards resumes. */
-  stop() {
+  /**
+   * A start() afterwards resumes.
+   *
+   * @param {{forget?: boolean}} [options] forget: it begins anew, perhaps as somebody else
+   */
+  stop({ forget = false } = {}) {
+    if (forget) this.#cursor = null;
     this.#release();
     clearInterval(this.#ticker);
     if (this.#status.state !== 'idle') this.#setState('idle');
@@ -133,7 +138,11 @@ export class Stream extends Emitter {
   wake({ rebuild = false } = {}) {
     const { state } = this.#status;
     const silent = this.#transport ? Math.abs(Date.now() - this.#transport.lastHeardAt) : 0;
-    if (state === 'waiting' || (state === 'open' && (rebuild || silent > this.#times.staleMs))) this.#connect();
+    const stale = state === 'open' && silent > this.#times.staleMs;
+    const away = state === 'idle' || state === 'closed';
+    // What failed before the change says nothing about a stream's chances after it.
+    if (rebuild) this.#sseFailures = 0;
+    if (state === 'waiting' || stale || (rebuild && !away)) this.#connect();
   }
 
   /** What was heard so far does not suffice: begin again with a snapshot. */
