@@ -3,8 +3,7 @@
 /** `make run` does what README.md says of it. It is tools/site run, in a folder of the test's own. */
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, chmodSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -110,42 +109,45 @@ function processes() {
   return found;
 }
 
-/** A folder for a site, removed with the test. @param {import('node:test').TestContext} t */
-function siteDir(t) {
-  const parent = mkdtempSync(join(process.env.SITE_TMP ?? tmpdir(), 'confab-run-'));
-  chmodSync(parent, 0o711);
-  const dir = join(parent, 'site');
-  t.after(() => {
-    if (existsSync(dir)) execFileSync(TOOL, ['remove', dir]);
-    rmSync(parent, { recursive: true });
-  });
-  return dir;
-}
+/** A folder for a site, and what runs in it; all of it ends with the test. */
+class TestSite {
+  /** @type {Run[]} */
+  #runs = [];
+  /** @type {Array<() => void>} */
+  #releases = [];
 
-/** @param {import('node:test').TestContext} t */
-async function freePort(t) {
-  const { port, release } = await reservePort();
-  t.after(release);
-  return port;
-}
+  /** @param {import('node:test').TestContext} t */
+  constructor(t) {
+    const parent = mkdtempSync(join(process.env.SITE_TMP ?? tmpdir(), 'confab-run-'));
+    // Started by root, the servers are another user, who must get through.
+    chmodSync(parent, 0o711);
+    this.dir = join(parent, 'site');
+    t.after(async () => {
+      for (const run of this.#runs) await run.stop('SIGTERM');
+      for (const release of this.#releases) release();
+      if (existsSync(this.dir)) execFileSync(TOOL, ['remove', this.dir]);
+      rmSync(parent, { recursive: true });
+    });
+  }
 
-/**
- * @param {import('node:test').TestContext} t
- * @param {string} dir
- * @param {Record<string, string>} [env]
- */
-async function startRun(t, dir, env) {
-  const run = new Run(dir, await freePort(t), env);
-  t.after(async () => {
-    await run.stop('SIGTERM');
-  });
-  return run;
+  async freePort() {
+    const { port, release } = await reservePort();
+    this.#releases.push(release);
+    return port;
+  }
+
+  /** @param {Record<string, string>} [env] */
+  async run(env) {
+    const run = new Run(this.dir, await this.freePort(), env);
+    this.#runs.push(run);
+    return run;
+  }
 }
 
 for (const front of ['apache', 'lighttpd']) {
   test(`behind ${front}: prints what one needs, serves, stops on Ctrl-C, keeps its data`, async (t) => {
-    const dir = siteDir(t);
-    const first = await startRun(t, dir, { FRONT: front });
+    const site = new TestSite(t);
+    const first = await site.run({ FRONT: front });
     const [, url] = await first.ready();
     assert.equal(url, first.url);
     const [, psql] = await first.prints(/^ +database +(psql .*)$/m);
@@ -171,7 +173,7 @@ for (const front of ['apache', 'lighttpd']) {
     assert.equal(count.trim(), '1');
     assert.equal(await first.stop('SIGINT'), 0);
 
-    const second = await startRun(t, dir, { FRONT: front });
+    const second = await site.run({ FRONT: front });
     await second.ready();
     const again = new Person(second, 'alice', DEMO_PASSWORD);
     await again.logIn();
@@ -180,23 +182,23 @@ for (const front of ['apache', 'lighttpd']) {
 }
 
 test('a taken port is a clear error before anything starts', async (t) => {
-  const dir = siteDir(t);
-  const port = await freePort(t);
+  const site = new TestSite(t);
+  const port = await site.freePort();
   const taken = createServer().listen(port, '127.0.0.1');
   t.after(() => taken.close());
-  const run = new Run(dir, port);
+  const run = new Run(site.dir, port);
   assert.equal(await run.ended, 1);
   assert.match(run.output, new RegExp(`port ${port} is taken`));
-  assert.ok(!existsSync(join(dir, 'pg')));
+  assert.ok(!existsSync(join(site.dir, 'pg')));
 });
 
 test('a setting from the environment holds for the workers; a bad one is a clear error', async (t) => {
-  const dir = siteDir(t);
-  const bad = await startRun(t, dir, { CONFAB_WORKERS: 'many' });
+  const site = new TestSite(t);
+  const bad = await site.run({ CONFAB_WORKERS: 'many' });
   assert.equal(await bad.ended, 1);
   assert.match(bad.output, /workers/i);
 
-  const run = await startRun(t, dir, { CONFAB_REQUEST_BODY_BYTES: '2048', CONFAB_PATH_PREFIX: '/chat' });
+  const run = await site.run({ CONFAB_REQUEST_BODY_BYTES: '2048', CONFAB_PATH_PREFIX: '/chat' });
   const [, url] = await run.ready();
   assert.equal(url, `${run.url}chat/`);
   assert.equal((await request(url)).status, 200);
@@ -212,10 +214,10 @@ test('a setting from the environment holds for the workers; a bad one is a clear
 });
 
 test('two sites at once; the same one only once', async (t) => {
-  const dirs = [siteDir(t), siteDir(t)];
-  const [one, two] = await Promise.all(dirs.map((dir) => startRun(t, dir)));
+  const sites = [new TestSite(t), new TestSite(t)];
+  const [one, two] = await Promise.all(sites.map((site) => site.run()));
   await Promise.all([one.ready(), two.ready()]);
-  const again = await startRun(t, dirs[0]);
+  const again = await sites[0].run();
   assert.equal(await again.ended, 1);
   assert.match(again.output, /runs already/);
   assert.equal((await request(one.url)).status, 200);
@@ -223,7 +225,7 @@ test('two sites at once; the same one only once', async (t) => {
 });
 
 test('what is killed is started again, and the site heals by itself', async (t) => {
-  const run = await startRun(t, siteDir(t));
+  const run = await new TestSite(t).run();
   await run.ready();
   const alice = new Person(run, 'alice', DEMO_PASSWORD);
   await alice.logIn();
@@ -246,8 +248,8 @@ test('what is killed is started again, and the site heals by itself', async (t) 
 });
 
 test('when make run itself is killed, its programs end, and the next start finds everything', async (t) => {
-  const dir = siteDir(t);
-  const run = await startRun(t, dir);
+  const site = new TestSite(t);
+  const run = await site.run();
   await run.ready();
   const programs = run.descendants().filter(({ name }) => /^(postgres|apache2|confab-pushd)$/.test(name));
   process.kill(run.pid, 'SIGKILL');
@@ -256,7 +258,7 @@ test('when make run itself is killed, its programs end, and the next start finds
     timeoutMs: 20_000,
   });
 
-  const next = await startRun(t, dir);
+  const next = await site.run();
   await next.ready();
   await new Person(next, 'alice', DEMO_PASSWORD).logIn();
 });
