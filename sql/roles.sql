@@ -32,6 +32,7 @@ begin
 
   -- Ownership first: security definer functions act as the owner, who cannot log in.
   execute format('grant create on database %I to confab_owner', current_database());
+  alter schema chat owner to confab_owner; -- before the tables: a new owner must be allowed to create in it
   for v_object in
     select case when c.relkind = 'S' then 'sequence' when c.relkind = 'v' then 'view'
                 when c.relkind = 'c' then 'type' else 'table' end as what,
@@ -48,7 +49,6 @@ begin
   loop
     execute format('alter %s %s owner to confab_owner', v_object.what, v_object.name);
   end loop;
-  alter schema chat owner to confab_owner;
 
   -- Nothing by default, then each program's functions, then the administrator's tables.
   revoke all on all tables in schema chat from public, confab_worker, confab_daemon, confab_admin;

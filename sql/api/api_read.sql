@@ -3,8 +3,12 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_me constant bigint := chat.session_user_id(p_token);
-  v_read_seq constant bigint := chat.member_read(p_room_id, v_me, p_seq);
+  v_read_seq bigint;
 begin
+  if p_seq is null then
+    perform chat.fail('CF007', 'Say up to which message.', 'seq');
+  end if;
+  v_read_seq := chat.member_read(p_room_id, v_me, p_seq);
   perform chat.room_member(p_room_id, v_me);
   return chat.answered(200, (select row_to_json(x)
                      from (select p_room_id as room, v_read_seq as read_seq, c.last_seq, c.last_seq - v_read_seq as unread

@@ -24,7 +24,7 @@ create table chat.session (
     constraint session_token_hash_size check (octet_length(token_hash) = 32),
   agent text not null default '' constraint session_agent_size check (char_length(agent) <= 200),
   created_at timestamptz not null default now(),
-  expires_at timestamptz not null
+  expires_at timestamptz not null constraint session_expires_at_finite check (isfinite(expires_at))
 );
 create index session_user_id_idx on chat.session (user_id);
 comment on table chat.session is 'Log-ins. Deleting a row ends the session and closes its streams.';
