@@ -147,7 +147,7 @@ unit: $(UNIT_PROGRAMS) ## C unit tests, with sanitizers
 	@tests/lib/run-unit $(UNIT_PROGRAMS)
 
 sql-test: deps ## the schema's own tests, in a private PostgreSQL
-	@tests/lib/run-sql
+	@tests/sql/run
 
 integration: deps all ## the real programs behind the real servers (SAN=1: with sanitizers)
 	@BUILD=build/$(V) tests/lib/run-node integration
