@@ -377,15 +377,6 @@ static enum confab_err explain(const struct stmt_row *row, const PGresult *res, 
     return err;
 }
 
-/* The plan of a prepared statement that a new release has changed, or that a pooler has lost, is
- * made anew on a fresh connection; the server has run nothing. */
-static bool is_stale(const PGresult *res)
-{
-    const char *sqlstate = PQresultErrorField(res, PG_DIAG_SQLSTATE);
-
-    return sqlstate != NULL && (strcmp(sqlstate, "26000") == 0 || strcmp(sqlstate, "0A000") == 0);
-}
-
 /* One attempt on a connection that seems alive. *again: the call may be made once more, on a new
  * connection; this one is dropped then. */
 static enum confab_err attempt(struct db *db, enum stmt stmt, const char *const *params,
@@ -405,8 +396,6 @@ static enum confab_err attempt(struct db *db, enum stmt stmt, const char *const 
         *again = fate == CALL_NOT_SENT || (fate == CALL_LOST && repeatable);
         log_warnx("db lost stmt=%s why=%s again=%d", stmt_table[stmt].name,
                   fate == CALL_GIVEN_UP ? "deadline" : "connection", *again);
-    } else if (is_stale(rows)) {
-        *again = true;
     } else {
         err = explain(&stmt_table[stmt], rows, p);
         /* A server that became a standby has rolled the call back; another one will take it. */
