@@ -102,14 +102,65 @@ static sigset_t signals_set(void)
     return waiting;
 }
 
-/* Serves until it is time to go. False when no more requests can be accepted. */
-static bool serve(struct app *app, const sigset_t *wait_mask)
+static void settings_apply(const struct settings *s)
+{
+    enum log_level level = LOG_LEVEL_INFO;
+
+    if (log_level_parse(s->log_level, &level)) {
+        log_set_level(level);
+    }
+}
+
+/*
+ * On shared hosting only the web server's own file can say where the configuration is (SetEnv in
+ * .htaccess), and FastCGI hands that on with each request: the first one counts. What is named on
+ * the command line or in the environment goes before it. False when it cannot be used.
+ */
+static bool settings_adopt(struct settings *s, const struct options *o, const struct gateway *g)
+{
+    const char *file = gateway_variable(g, "CONFAB_CONF");
+    struct settings adopted;
+    struct conf_error why;
+
+    if (file == NULL || o->file != NULL || getenv("CONFAB_CONF") != NULL) {
+        return true;
+    }
+    if (settings_load(&adopted, file, &why) != CONFAB_OK) {
+        log_errx("configuration %s", why.text);
+        return false;
+    }
+    settings_clear(s);
+    *s = adopted;
+    settings_apply(s);
+    return true;
+}
+
+/* What needs the final settings. False when there is no database handle (logged). */
+static bool app_open(struct app *app)
+{
+    app->db = db_new(app->settings);
+    password_init(&app->password, app->settings);
+    return app->db != NULL;
+}
+
+static void app_close(struct app *app)
+{
+    password_clear(&app->password);
+    db_free(app->db);
+}
+
+/* Serves until it is time to go. False when it cannot go on. */
+static bool serve(struct app *app, struct settings *settings, const struct options *o,
+                  const sigset_t *wait_mask)
 {
     int64_t served = 0;
 
-    while (!stop_requested && served < app->settings->worker_requests) {
+    while (!stop_requested && served < settings->worker_requests) {
         switch (gateway_accept(app->gateway, wait_mask)) {
         case GATEWAY_REQUEST:
+            if (served == 0 && !(settings_adopt(settings, o, app->gateway) && app_open(app))) {
+                return false;
+            }
             exchange_run(app);
             served++;
             break;
@@ -129,16 +180,13 @@ int main(int argc, char **argv)
 {
     struct settings settings;
     struct conf_error why;
-    enum log_level level = LOG_LEVEL_INFO;
     const struct options o = options_read(argc, argv);
 
-    log_init("fcgi", level);
+    log_init("fcgi", LOG_LEVEL_INFO);
     if (settings_load(&settings, o.file, &why) != CONFAB_OK) {
         fatalx("configuration %s", why.text);
     }
-    if (log_level_parse(settings.log_level, &level)) {
-        log_set_level(level);
-    }
+    settings_apply(&settings);
     if (o.dump) {
         conf_dump(&settings_table, &settings, stdout);
     }
@@ -153,17 +201,15 @@ int main(int argc, char **argv)
     if (!token_init()) {
         fatalx("start: libsodium does not start");
     }
-    struct app app = {.settings = &settings, .gateway = gateway_new(), .db = db_new(&settings)};
+    struct app app = {.settings = &settings, .gateway = gateway_new(), .password = PASSWORD_CLOSED};
 
-    if (app.gateway == NULL || app.db == NULL) {
-        fatalx("start: no gateway or no database handle");
+    if (app.gateway == NULL) {
+        fatalx("start: libfcgi does not start");
     }
-    password_init(&app.password, &settings);
     const sigset_t wait_mask = signals_set();
-    bool good = serve(&app, &wait_mask);
+    bool good = serve(&app, &settings, &o, &wait_mask);
 
-    password_clear(&app.password);
-    db_free(app.db);
+    app_close(&app);
     gateway_free(app.gateway);
     settings_clear(&settings);
     return good ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -20,6 +20,12 @@ struct password {
     int lock_fd;              /* owned; -1 while the lock file cannot be had */
 };
 
+/* For a struct password that may be cleared without having been initialised. */
+#define PASSWORD_CLOSED                                                                            \
+    {                                                                                              \
+        .lock_fd = -1                                                                              \
+    }
+
 /* Opens the lock file in runtime_dir, which is made if only it is missing. A failure is logged, and
  * tried again when a password is to be hashed. */
 void password_init(struct password *p, const struct settings *s);

@@ -94,10 +94,10 @@ test('the cookie of an https site is a __Host- cookie', async () => {
     https: true,
   });
   assert.match(answer.headers['set-cookie'], /^__Host-confab-[0-9a-f]{8}=[\w-]{43}; Path=\/; .*; Secure; HttpOnly; SameSite=Lax$/);
-  const [pair] = answer.headers['set-cookie'].split(';');
+  const [cookie] = answer.headers['set-cookie'].split(';');
   // The secure one counts, whatever a neighbour on plain http may have set.
-  const plain = `${pair.slice('__Host-'.length).split('=')[0]}=${'A'.repeat(43)}`;
-  assert.equal((await call('GET', '/me', { headers: { Cookie: `${plain}; ${pair}` }, https: true })).status, 200);
+  const plain = `${cookie.slice('__Host-'.length).split('=')[0]}=${'A'.repeat(43)}`;
+  assert.equal((await call('GET', '/me', { headers: { Cookie: `${plain}; ${cookie}` }, https: true })).status, 200);
 });
 
 test('POST /users: a login is taken once', async () => {
@@ -131,9 +131,7 @@ test('POST /session: right, wrong and unknown', async () => {
     assert.equal(answer.status, 401);
     assert.equal(answer.json.code, 'wrong_credentials');
   }
-  /** @param {any} json */
-  const without = ({ request_id: id, ...json }) => (id, json);
-  assert.deepEqual(without(wrong.json), without(unknown.json));
+  assert.deepEqual({ ...wrong.json, request_id: '' }, { ...unknown.json, request_id: '' });
 });
 
 test('a login renews a hash of other costs', async () => {

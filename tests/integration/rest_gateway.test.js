@@ -205,6 +205,26 @@ test('below a path prefix', () => withWorker(async (worker) => {
   assert.match(login.headers['set-cookie'], /; Path=\/chat; /);
 }, { env: { CONFAB_PATH_PREFIX: '/chat' } }));
 
+test('a web server may name the configuration by a variable of the request', async () => {
+  const env = { ...ENV, CONFAB_CONF: undefined };
+  const worker = await Worker.start(site, { env });
+  const variables = { CONFAB_CONF: site.conf };
+  assert.equal((await worker.request({ ...HEALTH, variables })).status, 200);
+  assert.equal((await worker.request(HEALTH)).status, 200);
+  assert.deepEqual(await worker.stop(), [0]);
+
+  const misled = await Worker.start(site, { env });
+  await assert.rejects(misled.request({ ...HEALTH, variables: { CONFAB_CONF: '/nonexistent' } }));
+  assert.deepEqual(await misled.ended(), [1]);
+  assert.match(misled.log, /configuration \/nonexistent: No such file or directory/);
+
+  // What a client sends is another variable, and what the environment names goes first.
+  await withWorker(async (steady) => {
+    const answer = await steady.request({ ...HEALTH, headers: { 'Confab-Conf': '/nonexistent' }, variables: { CONFAB_CONF: '/nonexistent' } });
+    assert.equal(answer.status, 200);
+  });
+});
+
 // ---- The log ----
 
 test('one line a request, and no secrets in it', () => withWorker(async (worker) => {

@@ -208,9 +208,15 @@ export function program() {
   return join(ROOT, process.env.BUILD ?? 'build/release', 'confab.fcgi');
 }
 
-/** The environment in which the worker of a site runs. @param {import('./site.js').Site} site @param {object} env */
+/**
+ * The environment in which the worker of a site runs; undefined leaves a variable out.
+ *
+ * @param {import('./site.js').Site} site
+ * @param {Record<string, string | number | undefined>} env
+ */
 function workerEnv(site, env) {
-  return { PATH: process.env.PATH, CONFAB_CONF: site.conf, ...env };
+  const all = { PATH: process.env.PATH, CONFAB_CONF: site.conf, ...env };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined).map(([name, value]) => [name, String(value)]));
 }
 
 /** One worker, or several, on a listening socket. */
@@ -229,7 +235,7 @@ export class Worker {
   /**
    * @param {import('./site.js').Site} site
    * @param {object} [options]
-   * @param {Record<string, string | number>} [options.env]  settings: CONFAB_… names
+   * @param {Record<string, string | number | undefined>} [options.env]  settings: CONFAB_… names
    * @param {number} [options.count]  how many processes share the socket
    * @param {string} [options.binary]
    */
@@ -247,9 +253,9 @@ export class Worker {
     return worker;
   }
 
-  /** @param {string} binary @param {number} fd @param {object} env */
+  /** @param {string} binary @param {number} fd @param {Record<string, string>} env */
   #spawn(binary, fd, env) {
-    const child = spawn(binary, [], { stdio: [fd, 'ignore', 'pipe'], env: /** @type {any} */ (env) });
+    const child = spawn(binary, [], { stdio: [fd, 'ignore', 'pipe'], env });
     child.stderr?.setEncoding('utf8').on('data', (text) => (this.log += text));
     this.#children.push(child);
     this.#ends.push(new Promise((resolve) => child.once('close', (code, signal) => resolve(signal ?? code ?? -1))));

@@ -3,9 +3,9 @@
  */
 #include "fcgi-app/input.h"
 
-#include <stdio.h>
 #include <string.h>
 
+#include "common/buf.h"
 #include "unit.h"
 
 static const struct field fields[] = {
@@ -232,40 +232,42 @@ static void test_split(void **state)
     }
 }
 
-static void nested(char *out, size_t depth)
+/* A body whose objects are nested depth levels deep, itself included. */
+static void nested(struct buf *out, size_t depth)
 {
-    char *at = out + sprintf(out, "{\"name\":\"[[[[[{{{{{\\\"[[[\",\"meta\":");
-
-    /* The body itself is one level. */
+    buf_reset(out);
+    buf_puts(out, "{\"name\":\"[[[[[{{{{{\\\"[[[\",\"meta\":");
     for (size_t i = 1; i < depth; i++) {
-        at += sprintf(at, "{\"a\":");
+        buf_puts(out, "{\"a\":");
     }
-    at += sprintf(at, "1");
-    for (size_t i = 1; i < depth; i++) {
-        *at++ = '}';
+    buf_putc(out, '1');
+    for (size_t i = 0; i < depth; i++) {
+        buf_putc(out, '}');
     }
-    sprintf(at, "}");
+    assert_false(buf_failed(out));
 }
 
 static void test_depth(void **state)
 {
     (void)state;
-    char body[20000];
+    struct buf body;
     struct reading r;
 
-    nested(body, INPUT_DEPTH_MAX);
-    read_json(&r, "1", "q=a", body);
+    buf_init(&body, 20000);
+    nested(&body, INPUT_DEPTH_MAX);
+    read_json(&r, "1", "q=a", buf_str(&body));
     assert_int_equal(r.err, CONFAB_INVALID); /* name and meta are too long, but it is JSON */
     reading_clear(&r);
-    nested(body, INPUT_DEPTH_MAX + 1);
-    read_json(&r, "1", "q=a", body);
+    nested(&body, INPUT_DEPTH_MAX + 1);
+    read_json(&r, "1", "q=a", buf_str(&body));
     assert_int_equal(r.err, CONFAB_BAD_REQUEST);
     assert_string_equal(r.p.detail, "The body is nested too deeply.");
     reading_clear(&r);
-    nested(body, 2500);
-    read_json(&r, "1", "q=a", body);
+    nested(&body, 2500);
+    read_json(&r, "1", "q=a", buf_str(&body));
     assert_int_equal(r.err, CONFAB_BAD_REQUEST);
     reading_clear(&r);
+    buf_clear(&body);
 }
 
 static void test_content_type(void **state)
