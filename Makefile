@@ -50,7 +50,6 @@ MODULES_conf   := $(COMMON_SRC)
 MODULES_err    := $(COMMON_SRC)
 MODULES_log    := $(COMMON_SRC)
 MODULES_map    := $(COMMON_SRC)
-MODULES_memory := $(COMMON_SRC)
 MODULES_str    := $(COMMON_SRC)
 MODULES_token  := $(COMMON_SRC)
 
@@ -59,6 +58,7 @@ FCGI_MODULES := $(filter-out fcgi-app/main.c,$(FCGI_SRC)) $(COMMON_SRC)
 MODULES_arena    := fcgi-app/arena.c common/str.c
 MODULES_auth     := $(FCGI_MODULES)
 MODULES_input    := $(FCGI_MODULES)
+MODULES_memory   := $(FCGI_MODULES)
 MODULES_password := $(FCGI_MODULES)
 MODULES_req      := tests/unit/cgi.c $(FCGI_MODULES)
 MODULES_resp     := tests/unit/cgi.c $(FCGI_MODULES)
@@ -149,7 +149,7 @@ unit: $(UNIT_PROGRAMS) ## C unit tests, with sanitizers
 sql-test: deps ## the schema's own tests, in a private PostgreSQL
 	@tests/sql/run
 
-integration: deps all ## the real programs behind the real servers (SAN=1: with sanitizers)
+integration: deps all build/san/confab.fcgi ## the real programs behind the real servers (SAN=1: with sanitizers)
 	@BUILD=build/$(V) tests/lib/run-node integration
 
 browser: deps all ## Chromium against the running site

@@ -4,12 +4,39 @@
 #include "input.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/buf.h"
 
 #define DETAIL_REQUIRED "This is required."
+
+/* How often jansson was refused memory in this process; what it reports then is bad JSON. */
+static size_t json_memory_failures;
+
+static void *json_memory_get(size_t size)
+{
+    void *memory = malloc(size);
+
+    json_memory_failures += memory == NULL;
+    return memory;
+}
+
+/* Passwords pass through here. */
+static void json_memory_free(void *memory)
+{
+    if (memory != NULL) {
+        explicit_bzero(memory, malloc_usable_size(memory));
+        free(memory);
+    }
+}
+
+void input_start(void)
+{
+    json_set_alloc_funcs(json_memory_get, json_memory_free);
+}
 
 /* What reading a field needs, in one place. */
 struct reader {
@@ -325,13 +352,14 @@ static bool json_is_shallow(struct slice text)
 static enum confab_err body_parse(struct input *in, struct slice body, struct problem *p)
 {
     json_error_t error;
+    size_t failures = json_memory_failures;
 
     if (!json_is_shallow(body)) {
         return problem_set(p, CONFAB_BAD_REQUEST, "The body is nested too deeply.");
     }
     in->body = json_loadb(body.p == NULL ? "" : body.p, body.n, JSON_REJECT_DUPLICATES, &error);
     if (in->body == NULL) {
-        if (json_error_code(&error) == json_error_out_of_memory) {
+        if (json_memory_failures > failures) {
             return CONFAB_NO_MEMORY;
         }
         return problem_set(p, CONFAB_BAD_REQUEST, "The body is not well-formed JSON.");
@@ -431,9 +459,10 @@ enum confab_err input_read(struct input *in, struct req *req, const struct route
         }
     }
     if (r.out_of_memory) {
+        p->field_count = 0; /* of the last fields nothing is known */
         return CONFAB_NO_MEMORY;
     }
-    return p->field_count > 0 ? CONFAB_INVALID : CONFAB_OK;
+    return p->field_count > 0 ? problem_set(p, CONFAB_INVALID, PROBLEM_FIELDS_DETAIL) : CONFAB_OK;
 }
 
 void input_clear(struct input *in)

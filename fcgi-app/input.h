@@ -22,6 +22,9 @@ struct input {
     json_t *body; /* owned; NULL when the endpoint takes no body or the body is plain text */
 };
 
+/* Gives jansson its memory functions. Once, before anything here or of jansson. */
+void input_start(void);
+
 /*
  * Reads the endpoint's fields. may_be_text: the request may have a text/plain body (endpoint and
  * authentication allow it). On failure p says why:

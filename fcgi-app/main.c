@@ -201,6 +201,7 @@ int main(int argc, char **argv)
     if (!token_init()) {
         fatalx("start: libsodium does not start");
     }
+    input_start();
     struct app app = {.settings = &settings, .gateway = gateway_new(), .password = PASSWORD_CLOSED};
 
     if (app.gateway == NULL) {

@@ -39,11 +39,11 @@ static enum confab_err client_id_settle(struct exchange *x)
     }
     if (!str_is_uuid(key)) {
         problem_add_field(&x->problem, "client_id", "Idempotency-Key must be a UUID.");
-        return CONFAB_INVALID;
+        return problem_set(&x->problem, CONFAB_INVALID, PROBLEM_FIELDS_DETAIL);
     }
     if (*client_id != NULL && !slice_eq_nocase(slice_of(*client_id), key)) {
         problem_add_field(&x->problem, "client_id", "Idempotency-Key says something else.");
-        return CONFAB_INVALID;
+        return problem_set(&x->problem, CONFAB_INVALID, PROBLEM_FIELDS_DETAIL);
     }
     *client_id = arena_copy(&x->req.arena, key);
     return *client_id == NULL ? CONFAB_NO_MEMORY : CONFAB_OK;

@@ -15,8 +15,9 @@
 
 #include "common/log.h"
 
-#define PASSWORD_WAIT_MS   3000 /* for a slot; then the site is overloaded */
-#define PASSWORD_LOOK_MS   10   /* between looks at the slots */
+#define PASSWORD_WAIT_MS                                                                           \
+    900 /* for a slot; then the site is overloaded, and says so within a second */
+#define PASSWORD_LOOK_MS   10 /* between looks at the slots */
 #define PASSWORD_LOCK_NAME "password.lock"
 #define PASSWORD_PATH_SIZE 4096
 

@@ -29,6 +29,9 @@ struct problem {
 /* Sets the detail (cut to fit) and returns err, so that `return problem_set(…)` reads well. */
 enum confab_err problem_set(struct problem *p, enum confab_err err, const char *detail);
 
+/* The detail of a CONFAB_INVALID that was found here; SQL functions have their own. */
+#define PROBLEM_FIELDS_DETAIL "Some of what was sent is missing or not as it should be: see errors."
+
 /* Adds a bad field; beyond PROBLEM_FIELDS_MAX it is left out. */
 void problem_add_field(struct problem *p, const char *name, const char *detail);
 

@@ -10,6 +10,8 @@
 #include "common/buf.h"
 #include "common/map.h"
 #include "common/settings.h"
+#include "fcgi-app/input.h"
+#include "fcgi-app/resp.h"
 #include "unit.h"
 
 static size_t allocations_left = SIZE_MAX;
@@ -116,6 +118,63 @@ static bool attempt_settings(void)
     return err == CONFAB_OK;
 }
 
+static bool attempt_input(void)
+{
+    static const struct field fields[] = {
+        {"name", FIELD_BODY, FIELD_TEXT, true, 1, 100},
+        {"meta", FIELD_BODY, FIELD_OBJECT, false, 0, 1000},
+        {"ids", FIELD_BODY, FIELD_INT_LIST, false, 0, 100},
+        {"q", FIELD_QUERY, FIELD_TEXT, true, 1, 100},
+    };
+    static const struct endpoint endpoint = {
+        .method = HTTP_POST, .path = "/x", .fields = fields, .field_count = COUNT(fields)};
+    static const struct settings settings = {.request_body_bytes = 65536};
+    const struct route route = {.endpoint = &endpoint};
+    struct problem problem = {.field_count = 0};
+    struct input input;
+    struct req req;
+
+    req_init(&req, &settings);
+    req.content_type = slice_of("application/json");
+    req.query = slice_of("q=a%20b");
+    req.body = slice_of("{\"name\":\"n\",\"meta\":{\"a\":[1,2.5]},\"ids\":[1,2]}");
+    enum confab_err err = input_read(&input, &req, &route, false, &problem);
+
+    assert_true(err == CONFAB_OK || err == CONFAB_NO_MEMORY);
+    assert_int_equal(problem.field_count, 0);
+    input_clear(&input);
+    req_clear(&req);
+    return err == CONFAB_OK;
+}
+
+/* Without memory a problem is still a problem with its status, if need be an empty one. */
+static bool attempt_problem(void)
+{
+    struct problem problem = {.field_count = 0};
+    struct resp resp;
+
+    problem_add_field(&problem, "name", "No.");
+    resp_init(&resp);
+    resp_problem(&resp, CONFAB_INVALID, &problem, "0123456789abcdef");
+    assert_int_equal(resp.status, 422);
+    bool done = !buf_failed(&resp.body) && strstr(buf_str(&resp.body), "\"/name\"") != NULL;
+
+    resp_clear(&resp);
+    return done;
+}
+
+static void test_input(void **state)
+{
+    (void)state;
+    exhaust(attempt_input);
+}
+
+static void test_problem(void **state)
+{
+    (void)state;
+    exhaust(attempt_problem);
+}
+
 static void test_buf(void **state)
 {
     (void)state;
@@ -137,10 +196,11 @@ static void test_settings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_buf),
-        cmocka_unit_test(test_map),
-        cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_buf),      cmocka_unit_test(test_map),
+        cmocka_unit_test(test_settings), cmocka_unit_test(test_input),
+        cmocka_unit_test(test_problem),
     };
 
+    input_start();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
