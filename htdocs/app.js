@@ -4,8 +4,9 @@ import { Client } from './lib/client.js';
 import { ConfabAuth } from './ui/auth.js';
 import { ConfabChatList } from './ui/chat-list.js';
 import { ConfabComposer } from './ui/composer.js';
-import { ConfabConversation } from './ui/conversation.js';
 import { confirmed } from './ui/confirm.js';
+import { Connection } from './ui/connection.js';
+import { ConfabConversation } from './ui/conversation.js';
 import { icon } from './ui/dom.js';
 import { avatar } from './ui/format.js';
 import { ConfabMessageList } from './ui/message-list.js';
@@ -28,9 +29,6 @@ customElements.define('confab-chat-list', ConfabChatList);
 customElements.define('confab-composer', ConfabComposer);
 customElements.define('confab-message-list', ConfabMessageList);
 customElements.define('confab-conversation', ConfabConversation);
-
-/** A connection that is away for less than this is nobody's concern. */
-const NOTICE_MS = 4000;
 
 /** @template {Element} T @param {string} selector @returns {T} */
 const find = (selector) => /** @type {T} */ (document.querySelector(selector));
@@ -59,6 +57,13 @@ const client = new Client({
   storage: storage(),
 });
 
+const connection = new Connection({
+  stream: client.stream,
+  dot: status,
+  notice,
+  concerned: () => document.documentElement.dataset.screen !== 'auth',
+});
+
 // ---------------------------------------------------------------- screens
 
 /** @param {'starting'|'auth'|'chat'} screen */
@@ -77,25 +82,35 @@ function go(room) {
   location.hash = room === null ? '#/' : `#/room/${room}`;
 }
 
+/** @type {number|null} */
+let lastRoom = null;
+
 function onRoute() {
   const room = routedRoom();
   shell.dataset.view = room === null ? 'list' : 'room';
   client.show(client.store.room(room ?? 0) ? room : null);
-  renderNow();
+  if (client.store.ready) renderNow();
+  else if (room !== null) conversation.waiting();
+  if (room === null && lastRoom !== null) chatList.focusOn(lastRoom);
+  lastRoom = room;
   // A keyboard that pops up on a phone would hide what one came to read.
   if (room !== null && matchMedia('(pointer: fine)').matches) conversation.start();
 }
 
 // ---------------------------------------------------------------- rendering
 
+/** A hidden page has no frames to wait for. */
+const HIDDEN_FRAME_MS = 100;
+
 let renderPending = false;
 
-/** Many changes in one turn are one rendering; a hidden page has no frames to wait for. */
+/** Many changes in one turn are one rendering. */
 function render() {
   if (renderPending) return;
   renderPending = true;
-  if (document.visibilityState === 'visible') requestAnimationFrame(renderNow);
-  else setTimeout(renderNow);
+  const draw = () => renderPending && renderNow();
+  requestAnimationFrame(draw);
+  setTimeout(draw, HIDDEN_FRAME_MS);
 }
 
 function renderNow() {
@@ -135,37 +150,6 @@ function renderAtMidnight() {
   }, midnight.getTime() - now.getTime() + 1000);
 }
 
-// ---------------------------------------------------------------- connection
-
-let noticeDue = false;
-/** @type {ReturnType<typeof setTimeout>|undefined} */
-let noticeTimer;
-
-function renderConnection() {
-  const { state, transport, retryAt } = client.stream.status;
-  const deviceOffline = !navigator.onLine;
-  const away = deviceOffline || (state !== 'open' && noticeDue);
-  if (state === 'open' && !deviceOffline) status.connection = transport === 'poll' ? 'polling' : 'live';
-  else status.connection = away ? 'offline' : 'connecting';
-  const concerned = document.documentElement.dataset.screen !== 'auth';
-  notice.trouble = away && concerned ? { deviceOffline, retryAt } : null;
-}
-
-function onStatus() {
-  const { state } = client.stream.status;
-  if (state === 'open' || state === 'closed' || state === 'idle') {
-    clearTimeout(noticeTimer);
-    noticeTimer = undefined;
-    noticeDue = false;
-  } else {
-    noticeTimer ??= setTimeout(() => {
-      noticeDue = true;
-      renderConnection();
-    }, NOTICE_MS);
-  }
-  renderConnection();
-}
-
 // ---------------------------------------------------------------- log in and out
 
 /** @param {Promise<any>} request */
@@ -197,7 +181,7 @@ function onSignedOut() {
   search.reset();
   document.title = text.title(0);
   showScreen('auth');
-  renderConnection();
+  connection.render();
   auth.reset(wasIn && !leaving ? text.sessionOver : '');
   if (matchMedia('(pointer: fine)').matches) auth.start();
 }
@@ -277,6 +261,7 @@ on('confab-search-active', ({ active }) => (chatList.hidden = active));
 on('confab-open-user', ({ user, query }) => openDialog(query, user));
 on('confab-back', () => go(null));
 on('confab-send', ({ body }) => inRoom((room) => client.send(room, body)));
+on('confab-trim', () => inRoom((room) => client.trim(room)));
 on('confab-older', () => inRoom((room) => client.loadOlder(room)));
 on('confab-read', ({ seq }) => inRoom((room) => client.markRead(room, seq)));
 on('confab-reload-history', () => inRoom((room) => client.show(room)));
@@ -287,12 +272,12 @@ on('confab-retry-connection', () => client.wake());
 client.on('change', render);
 client.on('loaded', onLoaded);
 client.on('signedOut', onSignedOut);
-client.on('status', onStatus);
+client.on('status', () => connection.changed());
 
 window.addEventListener('hashchange', onRoute);
 window.addEventListener('online', () => client.wake({ rebuild: true }));
-window.addEventListener('online', renderConnection);
-window.addEventListener('offline', renderConnection);
+window.addEventListener('online', () => connection.render());
+window.addEventListener('offline', () => connection.render());
 window.addEventListener('storage', ({ key, newValue }) => client.outbox?.changedElsewhere(key ?? '', newValue));
 document.addEventListener('visibilitychange', () => {
   if (document.visibilityState === 'visible') client.wake();

@@ -21,6 +21,9 @@ import { Stream } from './stream.js';
  * @property {Partial<import('./stream.js').Times>} [times]
  */
 
+/** How many messages of the room on screen are kept when it is trimmed. */
+const KEEP_SHOWN = 200;
+
 /**
  * change: something in that room (null: anything) · status: the stream's
  * loaded: a first or fresh snapshot is there · signedOut: only a log-in helps
@@ -81,6 +84,12 @@ export class Client extends Emitter {
     if (this.#open !== null && this.#open !== room) this.store.rest(this.#open);
     this.#open = room;
     if (room !== null && this.store.ready) this.#history.open(room);
+  }
+
+  /** Only the newest messages are looked at: the others can be loaded again. @param {number} room */
+  trim(room) {
+    this.store.log(room).trim(KEEP_SHOWN);
+    this.store.touched(room);
   }
 
   /** @param {number} room */

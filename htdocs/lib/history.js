@@ -56,8 +56,8 @@ export class History {
     try {
       log.older(await this.#api.messages(id, { before: log.low, limit: PAGE }));
     } catch (err) {
-      // Scrolling on asks again.
       if (!(err instanceof ApiError)) throw err;
+      return; // scrolling on asks again
     } finally {
       this.#older.delete(id);
     }

@@ -37,6 +37,11 @@ export class ConfabChatList extends ConfabElement {
     this.#render();
   }
 
+  /** Puts the focus on a chat: where one was before it was opened. @param {number} room */
+  focusOn(room) {
+    /** @type {HTMLElement|null} */ (this.querySelector(`[data-key="${room}"] a`))?.focus();
+  }
+
   #render() {
     const { rooms, loading } = this.#model;
     this.#skeleton.hidden = !loading;

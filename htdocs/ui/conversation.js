@@ -59,9 +59,12 @@ export class ConfabConversation extends ConfabElement {
   /** @param {ConversationModel & {room: import('../lib/types.js').Room}} model */
   set model({ room, me, log, pending, readByPeer }) {
     const title = roomTitle(room);
+    const sameRoom = this.#room === room.id;
     this.#headOf(room, title);
     this.#composer.open(room.id, title);
     this.#room = room.id;
+    // What is read afresh after a reset replaces what is there at one stroke.
+    if (sameRoom && this.dataset.show === 'messages' && log.status === 'loading') return;
     if (log.status !== 'ready') {
       this.#show(log.status === 'error' ? 'error' : 'loading');
       return;

@@ -11,8 +11,9 @@ import { text } from './text.js';
  * that arrives, above or below, moves what one reads.
  *
  * Tells `confab-older` when the beginning comes near, `confab-read` {seq} when the
- * newest message is in view of somebody, `confab-retry-message` and
- * `confab-discard-message` {clientId}.
+ * newest message is in view of somebody, `confab-trim` when a long way back is
+ * loaded that nobody looks at, `confab-retry-message` and `confab-discard-message`
+ * {clientId}.
  *
  * @typedef {import('./rows.js').Conversation & {
  *   room: number, complete: boolean, high: number, catchingUp: boolean, readSeq: number}} MessageListModel
@@ -22,6 +23,8 @@ import { text } from './text.js';
 const END_PX = 48;
 /** So near to the beginning, older messages are asked for. */
 const OLDER_PX = 800;
+/** So many messages are kept while one is at the end. */
+const MAX_MESSAGES = 500;
 const ANNOUNCED_CHARACTERS = 300;
 
 export class ConfabMessageList extends ConfabElement {
@@ -176,6 +179,7 @@ export class ConfabMessageList extends ConfabElement {
     this.#jump.setAttribute('aria-label', fresh ? text.toLatestNew(fresh) : text.toLatest);
     this.#jumpCount.textContent = fresh ? String(fresh) : '';
     if (!model.complete && this.#scroller.scrollTop < OLDER_PX) this.tell('confab-older');
+    if (this.#atEnd && model.messages.length > MAX_MESSAGES) this.tell('confab-trim');
     this.#tellRead();
   }
 

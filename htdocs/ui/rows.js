@@ -51,7 +51,8 @@ export function rowsOf(conversation) {
   const push = (/** @type {MessageRow} */ row, /** @type {boolean} */ divide) => {
     if (dayKey(row.at) !== day) {
       day = dayKey(row.at);
-      rows.push({ kind: 'day', key: `day:${day}`, at: row.at });
+      // By its message, since clocks that were set back let a day come twice.
+      rows.push({ kind: 'day', key: `day:${row.key}`, at: row.at });
       before = null;
     }
     if (divide) {

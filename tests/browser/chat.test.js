@@ -56,6 +56,16 @@ for (const front of /** @type {const} */ (['apache', 'lighttpd'])) {
       await Promise.all([anna, boris].map((window) => window.showsAll([anna, boris])));
     }
 
+    async function killWorkers() {
+      for (const pid of await site.workers()) {
+        try {
+          process.kill(pid, 'SIGKILL');
+        } catch {
+          // It has ended by itself meanwhile.
+        }
+      }
+    }
+
     /**
      * Both talk, a message each in turn, while something happens; then both must see everything.
      *
@@ -65,6 +75,7 @@ for (const front of /** @type {const} */ (['apache', 'lighttpd'])) {
     async function talkWhile(topic, happens) {
       let over = false;
       const happening = happens().finally(() => (over = true));
+      happening.catch(() => {}); // told below, once nobody types any more
       for (let n = 1; !over || n <= 6; n += 1) {
         await anna.send(`${topic} ${n} from Anna`);
         await boris.send(`${topic} ${n} from Boris`);
@@ -176,6 +187,14 @@ for (const front of /** @type {const} */ (['apache', 'lighttpd'])) {
       });
     });
 
+    test('without a daemon they poll, and stream again when it is back', async () => {
+      await site.kill('pushd');
+      await Promise.all([anna.connection('polling'), boris.connection('polling')]);
+      await talkWhile('poll', async () => {});
+      await site.begin('pushd');
+      await Promise.all([anna.connection('live'), boris.connection('live')]);
+    });
+
     test('PostgreSQL is restarted in immediate mode', async () => {
       await talkWhile('postgres', () => site.restart('postgres', 'SIGQUIT'));
     });
@@ -188,11 +207,9 @@ for (const front of /** @type {const} */ (['apache', 'lighttpd'])) {
       await anna.send('held up');
       await waitFor(async () => (await site.sql(`select from pg_stat_activity where wait_event_type = 'Lock'`)).length > 0,
         { what: 'the send to wait for the lock' });
-      for (const pid of await site.workers()) process.kill(pid, 'SIGKILL');
+      await killWorkers();
       await blocker.query('rollback');
-      await talkWhile('workers', async () => {
-        for (const pid of await site.workers()) process.kill(pid, 'SIGKILL');
-      });
+      await talkWhile('workers', killWorkers);
     });
 
     test('the browser goes offline and comes back', async () => {

@@ -1,0 +1,224 @@
+// @ts-check
+
+/** What one person sees and does in the application: history, unread, failures, keyboard, phone, light and dark. */
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Person } from '../lib/person.js';
+import { Site } from '../lib/site.js';
+import { waitFor } from '../lib/wait.js';
+import { launch, PASSWORD, Window } from './window.js';
+
+const HISTORY = 180;
+const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
+
+/** @type {Site} */
+let site;
+/** @type {import('playwright-core').Browser} */
+let browser;
+/** @type {Person} */
+let grace;
+/** @type {number} */
+let room;
+
+before(async () => {
+  [site, browser] = await Promise.all([Site.start(), launch()]);
+  const [anna, ...others] = await Promise.all(
+    [['anna', 'Anna Lindqvist'], ['grace', 'Grace Okafor'], ['boris', 'Борис Смирнов'], ['dana', 'דנה לוי'], ['eve', '<b>Eve</b> "&amp;"']].map(
+      ([login, displayName]) => register(login, displayName)));
+  grace = others[0];
+  for (const other of others.slice(1)) {
+    const { id } = await other.dialogWith(anna);
+    await other.send(id, `<i>Hello</i> from ${other.user.display_name}`);
+  }
+  room = (await grace.dialogWith(anna)).id;
+  await site.sql(
+    `insert into chat.message (room_id, sender_id, body)
+     select $1, case when n % 3 = 0 then $2::bigint else $3 end, 'Message number ' || n from generate_series(1, $4::int) n`,
+    [room, grace.id, anna.id, HISTORY]);
+  await anna.call('PUT', `rooms/${room}/read`, { seq: HISTORY });
+});
+
+after(async () => {
+  await browser?.close();
+  await site?.stop();
+});
+
+/** With the password that windows use. @param {string} login @param {string} displayName */
+async function register(login, displayName) {
+  const person = new Person(site, login, PASSWORD);
+  await person.call('POST', 'users', { login, password: PASSWORD, display_name: displayName });
+  await person.logIn();
+  return person;
+}
+
+/**
+ * A window of Anna's, closed with the test; nothing may have gone wrong in it.
+ *
+ * @param {import('node:test').TestContext} t
+ * @param {import('playwright-core').BrowserContextOptions} [options]
+ */
+async function annasWindow(t, options) {
+  const window = await opened(t, 'Anna', options);
+  await window.logIn();
+  await window.isIn();
+  await window.connection('live');
+  return window;
+}
+
+/**
+ * @param {import('node:test').TestContext} t
+ * @param {string} name
+ * @param {import('playwright-core').BrowserContextOptions} [options]
+ */
+async function opened(t, name, options) {
+  const window = await Window.open(browser, site.url, name, options);
+  t.after(async () => {
+    const wrong = await window.wrong();
+    await window.context.close();
+    assert.deepEqual(wrong, []);
+  });
+  return window;
+}
+
+/** Scrolls a step up, and says how far a message in view was moved by what was loaded for it. @param {Window} window */
+async function scrollUp({ page }) {
+  return page.evaluate(async () => {
+    const scroller = /** @type {HTMLElement} */ (document.querySelector('.scroller'));
+    scroller.scrollTop -= 600;
+    const top = scroller.getBoundingClientRect().top;
+    const rows = [...document.querySelectorAll('.message')];
+    const row = /** @type {Element} */ (rows.find((one) => one.getBoundingClientRect().top > top));
+    const count = rows.length;
+    const there = row.getBoundingClientRect().top;
+    const deadline = Date.now() + 300;
+    while (Date.now() < deadline && document.querySelectorAll('.message').length === count) {
+      await new Promise((resolve) => requestAnimationFrame(resolve));
+    }
+    return Math.abs(row.getBoundingClientRect().top - there);
+  });
+}
+
+test('history loads on the way up without a jump, down to the first message; then back to the latest', async (t) => {
+  const window = await annasWindow(t);
+  await window.openChat('Grace Okafor');
+  await window.page.locator('.body', { hasText: `Message number ${HISTORY}` }).waitFor();
+  await waitFor(async () => {
+    assert.ok((await scrollUp(window)) <= 1, 'nothing moved');
+    return (await window.shown())[0].seq === 1;
+  }, { what: 'the first message', timeoutMs: 30_000 });
+  assert.deepEqual((await window.shown()).map(({ seq }) => seq), Array.from({ length: HISTORY }, (_, i) => i + 1));
+
+  await grace.send(room, 'While you were reading');
+  const jump = window.page.getByRole('button', { name: '1 new message. Jump to the latest' });
+  await jump.waitFor();
+  await window.screenshot('history');
+  await jump.click();
+  await window.page.getByText('While you were reading').last().waitFor();
+  await jump.waitFor({ state: 'hidden' });
+  await waitFor(async () => (await grace.call('GET', `rooms/${room}`)).receipts.some(
+    (/** @type {any} */ { user, read_seq }) => user !== grace.id && read_seq === HISTORY + 1), { what: 'the read mark' });
+});
+
+test('unread messages are counted, divided off, and read when they are seen', async (t) => {
+  const window = await annasWindow(t);
+  await grace.send(room, 'unread one');
+  await grace.send(room, 'unread two');
+  const chat = window.chat('Grace Okafor');
+  await chat.getByText('2 unread messages').waitFor({ state: 'attached' });
+  await window.openChat('Grace Okafor');
+  const divider = window.page.locator('.divider');
+  await divider.waitFor();
+  assert.match(String(await divider.evaluate((node) => node.nextElementSibling?.querySelector('.body')?.textContent)), /^unread one$/);
+  await waitFor(async () => (await chat.locator('.badge-count').textContent()) === '', { what: 'the badge to go' });
+});
+
+test('a refused message says so, and can be discarded or sent again', async (t) => {
+  const window = await annasWindow(t);
+  await window.openChat('Grace Okafor');
+  await window.page.route('**/messages', (route) => route.request().method() === 'POST'
+    ? route.fulfill({ status: 403, contentType: 'application/problem+json', body: '{"status":403,"code":"forbidden","detail":"Not now."}' })
+    : route.fallback());
+  await window.send('refused one');
+  await window.send('refused two');
+  const failures = window.page.locator('.failure');
+  await failures.nth(1).waitFor();
+  await window.screenshot('failed');
+  await failures.first().getByRole('button', { name: 'Discard' }).click();
+  await waitFor(async () => (await failures.count()) === 1);
+  await window.page.unrouteAll();
+  await failures.getByRole('button', { name: 'Retry' }).click();
+  await window.page.locator('.message.sent', { hasText: 'refused two' }).waitFor();
+  assert.equal(await window.page.getByText('refused one').count(), 0);
+});
+
+test('names and messages with markup stay text everywhere', async (t) => {
+  const window = await annasWindow(t);
+  await window.page.getByText('<b>Eve</b> "&amp;"').first().waitFor();
+  await window.openChat('<b>Eve</b>');
+  await window.page.getByText('<i>Hello</i> from <b>Eve</b> "&amp;"').last().waitFor();
+  assert.equal(await window.page.locator('b, i').count(), 0);
+});
+
+test('everything can be done with the keyboard; Shift+Enter and an input method do not send', async (t) => {
+  const window = await annasWindow(t);
+  const { page } = window;
+  await page.getByRole('combobox').press('Tab');
+  await page.keyboard.press('Enter');
+  const field = page.getByRole('textbox', { name: /^Message / });
+  await field.waitFor();
+  await waitFor(() => field.evaluate((node) => node === document.activeElement), { what: 'the cursor where one writes' });
+  await page.keyboard.type('first');
+  await page.keyboard.press('Shift+Enter');
+  await page.keyboard.type('second');
+  await field.evaluate((node) =>
+    node.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', isComposing: true, bubbles: true, cancelable: true })));
+  assert.equal(await field.inputValue(), 'first\nsecond');
+  const draftRoom = await window.room();
+  await page.keyboard.press('Escape');
+  await waitFor(() => page.evaluate((id) => document.activeElement?.getAttribute('href') === `#/room/${id}`, draftRoom),
+    { what: 'the focus back in the list' });
+  await page.keyboard.press('Enter');
+  await waitFor(async () => (await field.inputValue()) === 'first\nsecond', { what: 'the draft' });
+  await field.press('Enter');
+  await page.locator('.message.sent', { hasText: 'second' }).waitFor();
+});
+
+test('on a phone one pane at a time, with a way back', async (t) => {
+  const window = await annasWindow(t, PHONE);
+  const { page } = window;
+  await window.chat('Grace Okafor').tap();
+  await page.getByRole('button', { name: 'Back to the chats' }).tap();
+  await window.chat('Grace Okafor').waitFor();
+  assert.equal(await page.locator('confab-conversation').isVisible(), false);
+  await page.goBack();
+  await window.isOpen('Grace Okafor');
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  assert.equal(overflow, 0, 'nothing sticks out');
+});
+
+test('the last state of the search decides, and nobody found is said', async (t) => {
+  const window = await annasWindow(t);
+  const field = window.page.getByRole('combobox');
+  await field.pressSequentially('grace');
+  await window.page.getByRole('option', { name: 'Grace Okafor' }).waitFor();
+  await field.fill('nobody at all');
+  await window.page.getByText('Nobody found for “nobody at all”.').waitFor();
+  await field.press('Escape');
+  await window.chat('Grace Okafor').waitFor();
+  assert.equal(await field.inputValue(), '');
+});
+
+test('it looks as it should: wide and phone, light and dark', async (t) => {
+  for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
+    for (const [size, options] of /** @type {const} */ ([['wide', {}], ['phone', PHONE]])) {
+      const stranger = await opened(t, 'Nobody', { ...options, colorScheme });
+      await stranger.page.getByLabel('Username').waitFor();
+      await stranger.screenshot(`look-auth-${size}-${colorScheme}`);
+      const window = await annasWindow(t, { ...options, colorScheme });
+      await window.screenshot(`look-list-${size}-${colorScheme}`);
+      await window.openChat('Grace Okafor');
+      await window.screenshot(`look-room-${size}-${colorScheme}`);
+    }
+  }
+});
