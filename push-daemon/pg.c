@@ -367,7 +367,10 @@ static void take_result(struct pg *pg, const PGresult *result)
         end_batch(pg);
         return;
     }
-    assert(e->first < e->count);
+    if (e->first == e->count) {
+        pg_drop(pg, "an answer to nothing"); /* what libpq makes of a connection that broke */
+        return;
+    }
     enum pg_stmt stmt = e->stmts[e->first];
 
     switch (PQresultStatus(result)) {

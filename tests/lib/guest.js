@@ -1,0 +1,170 @@
+// @ts-check
+
+/**
+ * One person who speaks to the database and to the daemon alone, without a web server between: for tests whose
+ * subject is the stream.
+ */
+
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { SseReader } from './sse.js';
+import { pause, waitFor } from './wait.js';
+
+/** What the daemon is asked at; its unix socket has no name of its own. */
+export const DAEMON_URL = 'http://daemon.test';
+
+export class SqlError extends Error {
+  /** @param {string} what @param {{status: number, body: string}} answer */
+  constructor(what, answer) {
+    super(`${what}: ${answer.status} ${answer.body}`);
+    this.status = answer.status;
+  }
+}
+
+export class Guest {
+  token = randomBytes(32).toString('base64url');
+  id = 0;
+
+  /** @param {import('./site.js').Site} site @param {string} login */
+  constructor(site, login) {
+    this.site = site;
+    this.login = login;
+  }
+
+  /** @param {import('./site.js').Site} site @param {string} login */
+  static async register(site, login) {
+    const guest = new Guest(site, login);
+    const { user } = await guest.#call('api_register', [login, 'no password', login, guest.#hash, 30, 'test']);
+    guest.id = user.id;
+    return guest;
+  }
+
+  get #hash() {
+    return createHash('sha256').update(this.token).digest();
+  }
+
+  /** Another session of the same person. @param {string} [lifetime] an interval */
+  async device(lifetime = '1 day') {
+    const device = new Guest(this.site, this.login);
+    device.id = this.id;
+    await this.site.sql(
+      `insert into chat.session (token_hash, user_id, expires_at) values ($1, $2, now() + $3::interval)`,
+      [device.#hash, this.id, lifetime],
+    );
+    return device;
+  }
+
+  /** @param {string} name @param {any[]} params */
+  async #call(name, params) {
+    const places = params.map((_, n) => `$${n + 1}`).join(', ');
+    const [answer] = await this.site.sql(`select status, body from chat.${name}(${places})`, params);
+    if (answer.status > 299) throw new SqlError(name, answer);
+    return answer.body === null ? null : JSON.parse(answer.body);
+  }
+
+  /** @param {string} name @param {any[]} params  after the token */
+  call(name, ...params) {
+    return this.#call(name, [this.#hash, ...params]);
+  }
+
+  /** @param {Guest} other @returns {Promise<number>} the room */
+  async dialogWith(other) {
+    return (await this.call('api_dialog_open', other.id)).id;
+  }
+
+  /** @param {string} name @param {number[]} [members] @param {string} [history] @returns {Promise<number>} the room */
+  async createRoom(name, members = [], history = 'all') {
+    return (await this.call('api_room_create', 'private', name, null, history, members)).id;
+  }
+
+  /** @param {number} room @param {number} user */
+  add(room, user) {
+    return this.call('api_member_put', room, user);
+  }
+
+  /** @param {number} room @param {number | null} [user] null: oneself */
+  remove(room, user = null) {
+    return this.call('api_member_delete', room, user);
+  }
+
+  /** @param {number} room @param {string} body @returns {Promise<any>} the message */
+  send(room, body) {
+    return this.call('api_message_send', room, body, 'text', null, randomUUID(), null);
+  }
+
+  logOut() {
+    return this.call('api_logout');
+  }
+
+  /** @returns {Promise<any>} */
+  snapshot() {
+    return this.call('api_snapshot');
+  }
+
+  headers() {
+    return { Authorization: `Bearer ${this.token}` };
+  }
+
+  /** @param {{lastEventId?: string, headers?: Record<string, string>, path?: string}} [options] */
+  stream({ lastEventId, headers = {}, path = '/stream' } = {}) {
+    return new SseReader(new URL(path, DAEMON_URL), {
+      headers: { ...this.headers(), ...headers },
+      lastEventId,
+      socketPath: this.site.pushSocket,
+      giveUp: this.site.giveUp,
+    });
+  }
+}
+
+/**
+ * A client that connects again at once, from its last id, whenever its stream ends, until it is told to stop; and that
+ * drops what it has shown, as protocol.md (3.4) says.
+ */
+export class Follower {
+  /** @type {SseReader[]} one after the other */
+  readers = [];
+  #stopped = false;
+  #running;
+
+  /** @param {Guest} guest @param {{lastEventId?: string, onReader?: (reader: SseReader) => void}} [options] */
+  constructor(guest, { lastEventId, onReader } = {}) {
+    this.#running = this.#follow(guest, lastEventId, onReader);
+    // The error is stop()'s to tell.
+    this.#running.catch(() => {});
+  }
+
+  /** @param {Guest} guest @param {string} [id] @param {(reader: SseReader) => void} [onReader] */
+  async #follow(guest, id, onReader) {
+    while (!this.#stopped) {
+      const reader = guest.stream({ lastEventId: id });
+      this.readers.push(reader);
+      onReader?.(reader);
+      await waitFor(() => reader.closed || this.#stopped, { timeoutMs: 600_000, giveUp: guest.site.giveUp });
+      id = reader.lastId || undefined;
+      if (!reader.status) await pause(20);
+    }
+    this.readers.at(-1)?.close();
+  }
+
+  get events() {
+    return this.readers.flatMap((reader) => reader.events);
+  }
+
+  /** @param {string} type */
+  all(type) {
+    return this.events.filter((event) => event.type === type).map((event) => event.data);
+  }
+
+  /** The seqs of the room's messages as they came to stand on the screen. @param {number} room */
+  shown(room) {
+    const seen = new Set();
+    for (const { message } of this.all('message.new')) {
+      if (message.room === room) seen.add(message.seq);
+    }
+    return [...seen];
+  }
+
+  async stop() {
+    this.#stopped = true;
+    await this.#running;
+  }
+}
