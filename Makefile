@@ -149,7 +149,8 @@ unit: $(UNIT_PROGRAMS) ## C unit tests, with sanitizers
 sql-test: deps ## the schema's own tests, in a private PostgreSQL
 	@tests/sql/run
 
-integration: deps all build/san/confab.fcgi ## the real programs behind the real servers (SAN=1: with sanitizers)
+# Some tests take the sanitizers' programs of their own accord.
+integration: deps all $(PROGRAMS:%=build/san/%) ## the real programs behind the real servers (SAN=1: with sanitizers)
 	@BUILD=build/$(V) tests/lib/run-node integration
 
 browser: deps all ## Chromium against the running site

@@ -75,9 +75,9 @@ class Run {
     return all.filter(({ pid }) => below.has(pid));
   }
 
-  /** @param {string} name */
+  /** The program itself, not its children of the same name. @param {string} name */
   pidOf(name) {
-    const found = this.descendants().find((process) => process.name === name);
+    const found = processes().find((process) => process.name === name && process.parent === this.pid);
     assert.ok(found, `${name} runs`);
     return found.pid;
   }

@@ -43,9 +43,12 @@ class Program {
     this.name = name;
     // A process group of its own, so that what a killed web server leaves behind can be ended too.
     this.child = spawn(TOOL, ['exec', dir, name], { stdio: ['ignore', 'pipe', 'pipe'], detached: true, env: cleanEnv() });
+    // A test that failed without stopping its site ends nevertheless; the program then gets SIGTERM.
+    this.child.unref();
     for (const output of [this.child.stdout, this.child.stderr]) {
       output.setEncoding('utf8');
       output.on('data', (text) => (this.log += text));
+      /** @type {import('node:net').Socket} */ (output).unref();
     }
     /** @type {Promise<void>} */
     this.ended = new Promise((resolve) => {
@@ -68,6 +71,7 @@ class Program {
   /** @param {NodeJS.Signals} signal */
   async end(signal) {
     this.ending = true;
+    this.child.ref();
     const timer = setTimeout(() => this.signalGroup('SIGKILL'), STOP_MS);
     this.child.kill(signal);
     await this.ended;
@@ -219,7 +223,7 @@ export class Site {
     for (const entry of await readdir('/proc')) {
       if (!/^\d+$/.test(entry)) continue;
       const stat = await readFile(`/proc/${entry}/stat`, 'utf8').catch(() => '');
-      const found = /^(\d+) \((.*)\) \S (\d+)/s.exec(stat);
+      const found = /^(\d+) \((.*)\) [^Z] (\d+)/s.exec(stat); // no zombies
       if (!found) continue;
       parents.set(Number(found[1]), Number(found[3]));
       if (found[2] === 'confab.fcgi') workers.push(Number(found[1]));

@@ -127,13 +127,14 @@ export class SseReader {
    */
   event(type, accept = () => true, { from = 0, timeoutMs } = {}) {
     return waitFor(
-      () => {
-        const found = this.events.slice(from).find((event) => event.type === type && accept(event.data));
-        if (!found && this.closed) throw new Error(`the stream ended: HTTP ${this.status}`);
-        return found;
-      },
-      { what: `event ${type}`, timeoutMs, giveUp: this.giveUp },
+      () => this.events.slice(from).find((event) => event.type === type && accept(event.data)),
+      { what: `event ${type}`, timeoutMs, giveUp: () => this.giveUp?.() ?? this.#noMore() },
     );
+  }
+
+  /** Why no further event can come. */
+  #noMore() {
+    return this.closed ? new Error(`the stream ended: HTTP ${this.status}`) : undefined;
   }
 
   /** The messages in the order in which they came. */

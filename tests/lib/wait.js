@@ -24,8 +24,6 @@ export async function waitFor(condition, { what, timeoutMs = 10_000, giveUp } = 
   const deadline = Date.now() + timeoutMs;
   let cause;
   for (let ms = FIRST_LOOK_MS; ; ms = Math.min(ms * 2, SLOWEST_LOOK_MS)) {
-    const hopeless = giveUp?.();
-    if (hopeless) throw hopeless;
     try {
       const value = await condition();
       // @ts-ignore: narrowed by truth
@@ -33,6 +31,8 @@ export async function waitFor(condition, { what, timeoutMs = 10_000, giveUp } = 
     } catch (error) {
       cause = error;
     }
+    const hopeless = giveUp?.();
+    if (hopeless) throw hopeless;
     if (Date.now() >= deadline) {
       throw new Error(`not within ${timeoutMs} ms: ${what ?? condition}`, { cause });
     }
