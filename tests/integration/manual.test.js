@@ -17,10 +17,15 @@ test('confab.conf(5) has the default and the range of every number', () => {
   const dump = execFileSync(program(), ['-T', '-c', '/dev/null'], { env: {}, encoding: 'utf8' });
   const defaults = new Map([...dump.matchAll(/^(\w+) = (.*)$/gm)].map(([, name, value]) => [name, value]));
   const manual = readFileSync(join(DOCS, 'confab.conf.5'), 'utf8');
-  const items = new Map(manual.split('\n.It Ic ').slice(1).map((item) => {
-    const [name, ...lines] = item.split('\n');
-    return [name, lines.join(' ')];
-  }));
+  const items = new Map(
+    manual
+      .split('\n.It Ic ')
+      .slice(1)
+      .map((item) => {
+        const [name, ...lines] = item.split('\n');
+        return [name, lines.join(' ')];
+      }),
+  );
   const table = readFileSync(join(ROOT, 'common/settings.c'), 'utf8');
   const numbers = [...table.matchAll(/NUMBER\((\w+),\s*"(\d+)",\s*(\d+),\s*(\d+),\s*(true|false)/g)];
   assert.ok(numbers.length > 20);

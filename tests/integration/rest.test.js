@@ -73,8 +73,10 @@ test('POST /users logs in by cookie', async () => {
   assert.equal(answer.status, 201);
   assert.equal(answer.json.user.login, 'cook.ie');
   assert.equal(answer.json.token, undefined);
-  assert.match(answer.headers['set-cookie'],
-    /^confab-[0-9a-f]{8}=[\w-]{43}; Path=\/; Max-Age=2592000; HttpOnly; SameSite=Lax$/);
+  assert.match(
+    answer.headers['set-cookie'],
+    /^confab-[0-9a-f]{8}=[\w-]{43}; Path=\/; Max-Age=2592000; HttpOnly; SameSite=Lax$/,
+  );
   const cookie = answer.headers['set-cookie'].split(';')[0];
 
   const me = await call('GET', '/me', { headers: { Cookie: cookie } });
@@ -93,7 +95,10 @@ test('the cookie of an https site is a __Host- cookie', async () => {
     headers: { Origin: ORIGIN.replace('http:', 'https:') },
     https: true,
   });
-  assert.match(answer.headers['set-cookie'], /^__Host-confab-[0-9a-f]{8}=[\w-]{43}; Path=\/; .*; Secure; HttpOnly; SameSite=Lax$/);
+  assert.match(
+    answer.headers['set-cookie'],
+    /^__Host-confab-[0-9a-f]{8}=[\w-]{43}; Path=\/; .*; Secure; HttpOnly; SameSite=Lax$/,
+  );
   const [cookie] = answer.headers['set-cookie'].split(';');
   // The secure one counts, whatever a neighbour on plain http may have set.
   const plain = `${cookie.slice('__Host-'.length).split('=')[0]}=${'A'.repeat(43)}`;
@@ -113,7 +118,10 @@ test('rules of the database name the field', async () => {
   const body = { login: 'no spaces', password: PASSWORD, display_name: 'x', token: true };
   const answer = await call('POST', '/users', { body });
   assert.equal(answer.status, 422);
-  assert.deepEqual(answer.json.errors.map((/** @type {any} */ error) => error.pointer), ['/login']);
+  assert.deepEqual(
+    answer.json.errors.map((/** @type {any} */ error) => error.pointer),
+    ['/login'],
+  );
 });
 
 test('POST /session: right, wrong and unknown', async () => {
@@ -166,11 +174,17 @@ test('GET /users finds people, page by page', async () => {
   for (const n of [1, 2, 3]) await person(`findable${n}`);
   const first = await call('GET', '/users?q=findable&limit=2', { token });
   assert.equal(first.status, 200);
-  assert.deepEqual(first.json.items.map((/** @type {any} */ user) => user.login), ['findable1', 'findable2']);
+  assert.deepEqual(
+    first.json.items.map((/** @type {any} */ user) => user.login),
+    ['findable1', 'findable2'],
+  );
   assert.equal(first.json.has_more, true);
   const [, next] = /^<\/api\/v1([^>]+)>; rel="next"$/.exec(first.headers.link) ?? [];
   const second = await call('GET', next, { token });
-  assert.deepEqual(second.json.items.map((/** @type {any} */ user) => user.login), ['findable3']);
+  assert.deepEqual(
+    second.json.items.map((/** @type {any} */ user) => user.login),
+    ['findable3'],
+  );
   assert.equal(second.json.has_more, false);
   assert.equal(second.headers.link, undefined);
 
@@ -222,7 +236,12 @@ test('rooms: create, list, join, members, leave', async () => {
 test('a private room is not there for others', async () => {
   const { b, room } = await pair();
   const stranger = await person('stranger');
-  for (const path of [`/rooms/${room}`, `/rooms/${room}/members`, `/rooms/${room}/messages`, `/rooms/${room}/messages/1`]) {
+  for (const path of [
+    `/rooms/${room}`,
+    `/rooms/${room}/members`,
+    `/rooms/${room}/messages`,
+    `/rooms/${room}/messages/1`,
+  ]) {
     assert.equal((await call('GET', path, { token: stranger.token })).status, 404, path);
   }
   const sent = await call('POST', `/rooms/${room}/messages`, { token: stranger.token, body: { body: 'x' } });
@@ -267,7 +286,10 @@ test('Idempotency-Key is a client_id', async () => {
   assert.equal((await send(key, { client_id: key.toUpperCase() })).status, 200);
   for (const answer of [await send('not a uuid'), await send(key, { client_id: randomUUID() })]) {
     assert.equal(answer.status, 422);
-    assert.deepEqual(answer.json.errors.map((/** @type {any} */ error) => error.pointer), ['/client_id']);
+    assert.deepEqual(
+      answer.json.errors.map((/** @type {any} */ error) => error.pointer),
+      ['/client_id'],
+    );
   }
 });
 
@@ -291,7 +313,10 @@ test('a message of 10,000 characters passes, one more does not', async () => {
   assert.equal(answer.status, 201);
   assert.equal(answer.json.body, long);
   const over = await call('POST', path, { token: a.token, body: { body: `${long}!` } });
-  assert.deepEqual(over.json.errors.map((/** @type {any} */ error) => error.pointer), ['/body']);
+  assert.deepEqual(
+    over.json.errors.map((/** @type {any} */ error) => error.pointer),
+    ['/body'],
+  );
 });
 
 test('history: pages both ways, linked', async () => {
@@ -317,7 +342,8 @@ test('history: pages both ways, linked', async () => {
 
 test('read, unread and snapshot agree', async () => {
   const { a, b, room } = await pair();
-  for (const text of ['1', '2', '3']) await call('POST', `/rooms/${room}/messages`, { token: a.token, body: { body: text } });
+  for (const text of ['1', '2', '3'])
+    await call('POST', `/rooms/${room}/messages`, { token: a.token, body: { body: text } });
   assert.deepEqual((await call('GET', '/unread', { token: b.token })).json, { total: 3, rooms: [{ room, unread: 3 }] });
   const read = await call('PUT', `/rooms/${room}/read`, { token: b.token, body: { seq: 2 } });
   assert.deepEqual(read.json, { room, read_seq: 2, last_seq: 3, unread: 1 });
@@ -341,7 +367,10 @@ test('polling goes on from a cursor', async () => {
   assert.equal(start.json.interval_ms, 3000);
   await call('POST', `/rooms/${room}/messages`, { token: a.token, body: { body: 'polled' } });
   const next = await call('GET', `/events?after=${encodeURIComponent(start.json.cursor)}`, { token: b.token });
-  assert.deepEqual(next.json.events.map((/** @type {any} */ event) => event.type), ['message.new']);
+  assert.deepEqual(
+    next.json.events.map((/** @type {any} */ event) => event.type),
+    ['message.new'],
+  );
   assert.equal(next.json.events[0].data.message.body, 'polled');
   const end = await call('GET', `/events?after=${encodeURIComponent(next.json.cursor)}`, { token: b.token });
   assert.deepEqual(end.json.events, []);
@@ -368,7 +397,11 @@ test('HEAD is GET without the body', async () => {
 
 test('pages of a listed origin may call, others may not read', async () => {
   const preflight = await call('OPTIONS', '/rooms', {
-    headers: { Origin: LISTED, 'Access-Control-Request-Method': 'POST', 'Access-Control-Request-Headers': 'authorization' },
+    headers: {
+      Origin: LISTED,
+      'Access-Control-Request-Method': 'POST',
+      'Access-Control-Request-Headers': 'authorization',
+    },
   });
   assert.equal(preflight.status, 204);
   assert.equal(preflight.headers['access-control-allow-origin'], LISTED);
@@ -391,6 +424,9 @@ test('pages of a listed origin may call, others may not read', async () => {
   assert.equal(refused.status, 401);
   assert.equal(refused.headers['access-control-allow-origin'], LISTED);
   // A listed origin may write by cookie.
-  const login = await call('POST', '/session', { body: { login: 'cors', password: PASSWORD }, headers: { Origin: LISTED } });
+  const login = await call('POST', '/session', {
+    body: { login: 'cors', password: PASSWORD },
+    headers: { Origin: LISTED },
+  });
   assert.equal(login.status, 201);
 });

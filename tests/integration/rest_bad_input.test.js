@@ -70,11 +70,13 @@ function post(path, body, headers = {}) {
 async function fingerprint() {
   const tables = await site.sql(
     `select c.oid::regclass::text as name from pg_class c
-      where c.relnamespace = 'chat'::regnamespace and c.relkind = 'r' order by 1`);
+      where c.relnamespace = 'chat'::regnamespace and c.relkind = 'r' order by 1`,
+  );
   const parts = [];
   for (const { name } of tables) {
     const [{ digest }] = await site.sql(
-      `select md5(coalesce(string_agg(t::text, E'\\n' order by t::text), '')) as digest from ${name} t`);
+      `select md5(coalesce(string_agg(t::text, E'\\n' order by t::text), '')) as digest from ${name} t`,
+    );
     parts.push(`${name} ${digest}`);
   }
   return parts.join('\n');
@@ -121,7 +123,11 @@ function sendBody(endpoint, fields) {
 /** @param {import('../lib/fcgi.js').FcgiAnswer} answer @param {string[]} pointers @param {string} what */
 function assertInvalid(answer, pointers, what) {
   assertProblem(answer, 422, 'invalid', what);
-  assert.deepEqual(answer.json.errors.map((/** @type {any} */ error) => error.pointer), pointers, what);
+  assert.deepEqual(
+    answer.json.errors.map((/** @type {any} */ error) => error.pointer),
+    pointers,
+    what,
+  );
   for (const error of answer.json.errors) assert.ok(error.detail, what);
 }
 
@@ -129,7 +135,11 @@ function assertInvalid(answer, pointers, what) {
 function badValues({ type, min = type === 'int' ? -(2 ** 53) : 1, max = 0 }) {
   const wrong = { int: MARKER, text: 5, secret: 5, uuid: 5, bool: MARKER, object: MARKER, ids: MARKER }[type];
   /** @type {[string, any][]} */
-  const values = [['wrong type', wrong], ['an array', [[MARKER]]], ['a fraction', 1.5]];
+  const values = [
+    ['wrong type', wrong],
+    ['an array', [[MARKER]]],
+    ['a fraction', 1.5],
+  ];
   if (type !== 'object') values.push(['an object', { [MARKER]: 1 }]);
   if (type !== 'bool') values.push(['a boolean', true]);
   if (type === 'int') values.push(['too small', min - 1], ['a number as text', '1']);
@@ -162,9 +172,10 @@ function badTexts({ name, type, min = 0, max }) {
 
 // ---- That nothing is forgotten ----
 
-test('the table of endpoints is the program\'s', () => {
+test("the table of endpoints is the program's", () => {
   const sources = join(ROOT, 'fcgi-app');
-  const rows = readdirSync(sources).filter((name) => name.endsWith('.c'))
+  const rows = readdirSync(sources)
+    .filter((name) => name.endsWith('.c'))
     .flatMap((name) => [...readFileSync(join(sources, name), 'utf8').matchAll(/\{HTTP_([A-Z]+),\s*"(\/[^"]*)"/g)])
     .map(([, method, path]) => `${method} ${path}`);
   assert.deepEqual(rows.sort(), ENDPOINTS.map(nameOf).sort());
@@ -179,10 +190,23 @@ test('docs/rest.md describes exactly these endpoints', () => {
 // ---- Methods and addresses ----
 
 test('an unknown address is 404, whatever the method', async () => {
-  const addresses = ['/', '/api/v1', '/api/v1/', `/api/v1/${MARKER}`, '/api/v2/health', '/api/v1/health/', '//api/v1/health',
-    `/api/v1/rooms/1/${MARKER}`, '/api/v1/../v1/health', '/chat/api/v1/health', '*', ''];
+  const addresses = [
+    '/',
+    '/api/v1',
+    '/api/v1/',
+    `/api/v1/${MARKER}`,
+    '/api/v2/health',
+    '/api/v1/health/',
+    '//api/v1/health',
+    `/api/v1/rooms/1/${MARKER}`,
+    '/api/v1/../v1/health',
+    '/chat/api/v1/health',
+    '*',
+    '',
+  ];
   for (const uri of addresses) {
-    for (const method of METHODS) assertProblem(await worker.request({ method, uri }), 404, 'no_route', `${method} ${uri}`);
+    for (const method of METHODS)
+      assertProblem(await worker.request({ method, uri }), 404, 'no_route', `${method} ${uri}`);
   }
 });
 
@@ -282,7 +306,12 @@ async function badPath(endpoint) {
     for (const bad of ['0', '-1', MARKER, '1x', '1.5', '+1', '%201', '9223372036854775808', '1%2F2', 'Me']) {
       const ids = Array(paramCount(endpoint)).fill('1');
       ids[n] = bad;
-      assertProblem(await send(endpoint, { uri: uriOf(endpoint, ids) }), 404, 'not_found', `${nameOf(endpoint)} ${bad}`);
+      assertProblem(
+        await send(endpoint, { uri: uriOf(endpoint, ids) }),
+        404,
+        'not_found',
+        `${nameOf(endpoint)} ${bad}`,
+      );
     }
     for (const bad of ['1%00', '%zz', '%', '']) {
       const ids = Array(paramCount(endpoint)).fill('1');
@@ -296,7 +325,10 @@ async function badPath(endpoint) {
 async function badQuery(endpoint) {
   const fields = endpoint.query ?? [];
   for (const field of fields) {
-    const others = fields.filter((other) => other.required && other !== field).map(({ name }) => `${name}=a&`).join('');
+    const others = fields
+      .filter((other) => other.required && other !== field)
+      .map(({ name }) => `${name}=a&`)
+      .join('');
     for (const [what, text] of badTexts(field)) {
       const answer = await send(endpoint, { uri: uriOf(endpoint, [], others + text) });
       assertInvalid(answer, [`/${field.name}`], `${nameOf(endpoint)} ${field.name} ${what}`);
@@ -308,7 +340,11 @@ async function badQuery(endpoint) {
   }
   const all = fields.map(({ name }) => `${name}=%ff`).join('&');
   const answer = await send(endpoint, { uri: uriOf(endpoint, [], all) });
-  assertInvalid(answer, fields.map(({ name }) => `/${name}`), `${nameOf(endpoint)} all at once`);
+  assertInvalid(
+    answer,
+    fields.map(({ name }) => `/${name}`),
+    `${nameOf(endpoint)} all at once`,
+  );
 }
 
 /** @param {Endpoint} endpoint */
@@ -328,20 +364,28 @@ async function badSizes(endpoint) {
   }
 
   // The client goes away in the middle: the server closes its side without ending the body.
-  const head = requestHead(variablesOf({
-    method: endpoint.method,
-    uri: uriOf(endpoint),
-    headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
-    variables: { CONTENT_LENGTH: String(body.length) },
-  }));
+  const head = requestHead(
+    variablesOf({
+      method: endpoint.method,
+      uri: uriOf(endpoint),
+      headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
+      variables: { CONTENT_LENGTH: String(body.length) },
+    }),
+  );
   const cut = await exchange(worker.path, [head, requestBody(body).subarray(0, 8 + body.length - 1)], { end: true });
   assertProblem(cut, 400, 'bad_request', `${what} cut`);
 }
 
 /** @param {Endpoint} endpoint */
 async function badMediaTypes(endpoint) {
-  const types = ['', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'application/jsonx',
-    'application/json; charset=utf-16', `text/${MARKER}`];
+  const types = [
+    '',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data; boundary=x',
+    'application/jsonx',
+    'application/json; charset=utf-16',
+    `text/${MARKER}`,
+  ];
   if (!endpoint.path.endsWith('/messages')) types.push('text/plain');
   for (const type of types) {
     const answer = await send(endpoint, { headers: { 'Content-Type': type } });
@@ -403,5 +447,9 @@ async function badFields(endpoint) {
     }
   }
   const all = Object.fromEntries(fields.map(({ name }) => [name, [[1]]]));
-  assertInvalid(await sendBody(endpoint, all), fields.map(({ name }) => `/${name}`), `${nameOf(endpoint)} all at once`);
+  assertInvalid(
+    await sendBody(endpoint, all),
+    fields.map(({ name }) => `/${name}`),
+    `${nameOf(endpoint)} all at once`,
+  );
 }

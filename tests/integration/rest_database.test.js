@@ -64,17 +64,22 @@ function assertAway(answer, code = 'unavailable') {
 /** The backend of the worker's connection. @param {Worker} of */
 async function backendOf(of = worker) {
   const rows = await site.sql(
-    "select pid from pg_stat_activity where application_name = 'confab.fcgi' and usename = 'confab_worker' order by backend_start");
+    "select pid from pg_stat_activity where application_name = 'confab.fcgi' and usename = 'confab_worker' order by backend_start",
+  );
   assert.equal(rows.length, 1, `one connection, of ${of.pids}`);
   return rows[0].pid;
 }
 
 function waitForLock() {
-  return site.waitFor(async () => {
-    const rows = await site.sql(
-      "select from pg_stat_activity where application_name = 'confab.fcgi' and wait_event_type = 'Lock'");
-    return rows.length > 0;
-  }, { what: 'the worker to wait for a lock' });
+  return site.waitFor(
+    async () => {
+      const rows = await site.sql(
+        "select from pg_stat_activity where application_name = 'confab.fcgi' and wait_event_type = 'Lock'",
+      );
+      return rows.length > 0;
+    },
+    { what: 'the worker to wait for a lock' },
+  );
 }
 
 /** Holds a room's lock in a transaction that is left open. @param {number} room */
@@ -150,7 +155,9 @@ test('lost in the middle: what may not be repeated is 503', async () => {
 test('a commit that fails is not answered 201', async () => {
   const { token, room } = await resident();
   // At the commit, when the statement's rows have gone out already.
-  await site.sql("create function pg_temp_fail() returns trigger language plpgsql as 'begin raise exception $$no$$; end'");
+  await site.sql(
+    "create function pg_temp_fail() returns trigger language plpgsql as 'begin raise exception $$no$$; end'",
+  );
   await site.sql(`create constraint trigger fail after insert on chat.message deferrable initially deferred
                   for each row execute function pg_temp_fail()`);
   const answer = await call('POST', `/rooms/${room}/messages`, { token, body: { body: 'x', client_id: randomUUID() } });
@@ -225,7 +232,9 @@ test('a standby is not good enough', async () => {
   await site.sql(`alter database ${site.database} set default_transaction_read_only = on`);
   const fresh = await Worker.start(site, { env: ENV });
   assertAway(await call('GET', '/health', {}, fresh));
-  await site.sql(`set default_transaction_read_only = off; alter database ${site.database} reset default_transaction_read_only`);
+  await site.sql(
+    `set default_transaction_read_only = off; alter database ${site.database} reset default_transaction_read_only`,
+  );
   assert.equal((await call('GET', '/health', {}, fresh)).status, 200);
   assert.deepEqual(await fresh.stop(), [0]);
 });
@@ -235,7 +244,10 @@ test('the epoch of the log changes: begun anew, and nobody notices', async () =>
   const before = (await call('GET', '/snapshot', { token })).json.cursor;
   await site.sql("update chat.log_state set epoch = '00000000'");
   const answers = [await call('GET', '/snapshot', { token }), await call('GET', `/events?after=${before}`, { token })];
-  assert.deepEqual(answers.map(({ status }) => status), [200, 200]);
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    [200, 200],
+  );
   const [{ epoch }] = await site.sql('select epoch from chat.log_state');
   assert.notEqual(epoch, '00000000');
   assert.match(worker.log, /db epoch_begin result=ok/);

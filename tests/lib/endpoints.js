@@ -47,11 +47,7 @@ export const ENDPOINTS = [
   {
     method: 'GET',
     path: '/users',
-    query: [
-      { name: 'q', type: 'text', required: true, max: 100 },
-      LIMIT,
-      { name: 'after', type: 'text', max: 64 },
-    ],
+    query: [{ name: 'q', type: 'text', required: true, max: 100 }, LIMIT, { name: 'after', type: 'text', max: 64 }],
     goodQuery: 'q=a',
   },
   { method: 'GET', path: '/users/{id}' },

@@ -61,13 +61,15 @@ export function variablesOf({ method = 'GET', uri = '/', headers = {}, body, htt
     all[variable === 'CONTENT_TYPE' ? variable : `HTTP_${variable}`] = value;
   }
   return /** @type {Record<string, string>} */ (
-    Object.fromEntries(Object.entries({ ...all, ...variables }).filter(([, value]) => value !== undefined)));
+    Object.fromEntries(Object.entries({ ...all, ...variables }).filter(([, value]) => value !== undefined))
+  );
 }
 
 /** The answer in CGI's form: headers, an empty line, the body. @param {Buffer} bytes @returns {FcgiAnswer} */
 export function parseAnswer(bytes) {
   const end = bytes.indexOf('\r\n\r\n');
-  if (end < 0) throw new Error(`no whole head in the answer: ${JSON.stringify(bytes.toString('latin1').slice(0, 200))}`);
+  if (end < 0)
+    throw new Error(`no whole head in the answer: ${JSON.stringify(bytes.toString('latin1').slice(0, 200))}`);
   /** @type {Record<string, string>} */
   const headers = {};
   for (const line of bytes.subarray(0, end).toString('latin1').split('\r\n')) {
@@ -118,10 +120,12 @@ function pairLength(length) {
 
 /** @param {Record<string, string>} variables */
 function pairs(variables) {
-  return Buffer.concat(Object.entries(variables).flatMap(([name, value]) => {
-    const texts = [Buffer.from(name), Buffer.from(value, 'latin1')];
-    return [...texts.map((text) => pairLength(text.length)), ...texts];
-  }));
+  return Buffer.concat(
+    Object.entries(variables).flatMap(([name, value]) => {
+      const texts = [Buffer.from(name), Buffer.from(value, 'latin1')];
+      return [...texts.map((text) => pairLength(text.length)), ...texts];
+    }),
+  );
 }
 
 /** What a web server sends first. @param {Record<string, string>} variables @param {boolean} [keep] */
@@ -216,7 +220,11 @@ export function program() {
  */
 function workerEnv(site, env) {
   const all = { PATH: process.env.PATH, CONFAB_CONF: site.conf, ...env };
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined).map(([name, value]) => [name, String(value)]));
+  return Object.fromEntries(
+    Object.entries(all)
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]) => [name, String(value)]),
+  );
 }
 
 /** One worker, or several, on a listening socket. */

@@ -54,6 +54,6 @@ export function request(url, { method = 'GET', headers = {}, body, socketPath, t
  * @param {string} text
  */
 function parse(incoming, text) {
-  if (!/^application\/(problem\+)?json\b/.test(incoming.headers['content-type'] ?? '')) return undefined;
+  if (text === '' || !/^application\/(problem\+)?json\b/.test(incoming.headers['content-type'] ?? '')) return undefined;
   return JSON.parse(text);
 }
