@@ -331,6 +331,14 @@ static void take_rows(struct pg *pg, enum pg_stmt stmt, const PGresult *result)
     }
 }
 
+/* An error after which the server closes the connection. */
+static bool ends_connection(const PGresult *result)
+{
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+    return severity == NULL || strcmp(severity, "ERROR") != 0;
+}
+
 static void take_failure(struct pg *pg, enum pg_stmt stmt, const PGresult *result)
 {
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
@@ -340,7 +348,7 @@ static void take_failure(struct pg *pg, enum pg_stmt stmt, const PGresult *resul
     log_warnx("query failed stmt=\"%s\" sqlstate=%s error=\"%s\"",
               stmts[stmt].name != NULL ? stmts[stmt].name : stmts[stmt].sql,
               state != NULL ? state : "none", text != NULL ? text : "");
-    if (PQstatus(pg->conn) == CONNECTION_BAD || pg->state == PG_PREPARING) {
+    if (ends_connection(result) || pg->state == PG_PREPARING) {
         pg_drop(pg, "query failed");
     } else {
         pg->callbacks.failed(pg->ctx, stmt, err_from_sqlstate(state));
@@ -368,7 +376,8 @@ static void take_result(struct pg *pg, const PGresult *result)
         return;
     }
     if (e->first == e->count) {
-        pg_drop(pg, "an answer to nothing"); /* what libpq makes of a connection that broke */
+        /* libpq's own word on a lost connection, after the last statement has been answered. */
+        pg_drop(pg, "connection lost");
         return;
     }
     enum pg_stmt stmt = e->stmts[e->first];
