@@ -31,6 +31,7 @@ export default [
   { files: ['htdocs/**/*.js'], languageOptions: { globals: globals.browser }, rules },
   { files: ['htdocs/sw.js'], languageOptions: { globals: globals.serviceworker } },
   { files: ['tests/**/*.js'], languageOptions: { globals: { ...globals.node, ...globals.browser } }, rules },
+  { files: ['tests/bench/*.js'], rules: { 'no-console': 'off' } },
   // A configuration file has to.
   { files: ['tests/lint/eslint.config.js'], rules: { 'no-restricted-syntax': 'off' } },
 ];
