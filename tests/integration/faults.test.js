@@ -80,11 +80,11 @@ function protocolScreen(site, person, room) {
   const refetch = async () => {
     const snapshot = await person.snapshot();
     shown.clear();
-    let after = 0;
+    let last = 0;
     for (let more = true; more; ) {
-      const page = await person.history(room, `?after=${after}&limit=200`);
+      const page = await person.history(room, `?after=${last}&limit=200`);
       page.items.forEach(show);
-      after = page.items.at(-1)?.seq ?? after;
+      last = page.items.at(-1)?.seq ?? last;
       more = page.has_more;
     }
     cursor = snapshot.cursor;

@@ -124,6 +124,7 @@ test('3.3 thousands of events of overlapping transactions: exact, live and resum
 test('7.3 the daemon is killed and restarted under traffic', { timeout: 60_000 }, async () => {
   const room = await newRoom();
   const follower = new Follower(bob);
+  await site.waitFor(() => follower.all('connected').length > 0);
   const traffic = new Traffic(room);
   for (let n = 0; n < 3; n++) {
     await traffic.reaches(20);
@@ -138,6 +139,7 @@ test('7.3 the daemon is killed and restarted under traffic', { timeout: 60_000 }
 test('8.4 a backend is killed, so all connections are lost, and PostgreSQL is restarted in immediate mode', { timeout: 90_000 }, async () => {
   const room = await newRoom();
   const follower = new Follower(bob);
+  await site.waitFor(() => follower.all('connected').length > 0);
   const traffic = new Traffic(room);
   for (let n = 0; n < 3; n++) {
     await traffic.reaches(20);
