@@ -4,7 +4,6 @@ import { Client } from './lib/client.js';
 import { ConfabAuth } from './ui/auth.js';
 import { ConfabChatList } from './ui/chat-list.js';
 import { ConfabComposer } from './ui/composer.js';
-import { confirmed } from './ui/confirm.js';
 import { Connection } from './ui/connection.js';
 import { ConfabConversation } from './ui/conversation.js';
 import { icon } from './ui/dom.js';
@@ -12,6 +11,7 @@ import { avatar } from './ui/format.js';
 import { ConfabMessageList } from './ui/message-list.js';
 import { ConfabNotice } from './ui/notice.js';
 import { ConfabSearch } from './ui/search.js';
+import { Session } from './ui/session.js';
 import { ConfabStatus } from './ui/status.js';
 import { text } from './ui/text.js';
 
@@ -50,26 +50,18 @@ function storage() {
   }
 }
 
-const client = new Client({
-  api: new Api({ base: './api/v1' }),
-  streamUrl: './stream',
-  site: new URL('.', location.href).pathname,
-  storage: storage(),
-});
+const site = new URL('.', location.href).pathname;
+const client = new Client({ api: new Api({ base: './api/v1' }), streamUrl: './stream', site, storage: storage() });
 
 const connection = new Connection({
   stream: client.stream,
   dot: status,
   notice,
-  concerned: () => document.documentElement.dataset.screen !== 'auth',
+  concerned: () => session.screen !== 'auth',
 });
+const session = new Session({ client, auth, site, storage: storage(), opened: onOpened, left: onLeft });
 
-// ---------------------------------------------------------------- screens
-
-/** @param {'starting'|'auth'|'chat'} screen */
-function showScreen(screen) {
-  document.documentElement.dataset.screen = screen;
-}
+// ---------------------------------------------------------------- rooms
 
 /** The room that the address names. @returns {number|null} */
 function routedRoom() {
@@ -79,7 +71,8 @@ function routedRoom() {
 
 /** @param {number|null} room */
 function go(room) {
-  location.hash = room === null ? '#/' : `#/room/${room}`;
+  if (room !== null && room === routedRoom()) onRoute();
+  else location.hash = room === null ? '#/' : `#/room/${room}`;
 }
 
 /** @type {number|null} */
@@ -130,14 +123,9 @@ function renderConversation(id) {
   if (id === null || !store.user) return conversation.nothing();
   const room = store.room(id);
   if (!room) return conversation.nothing(true);
+  if (store.log(id).status === 'empty') client.show(id);
   const readByPeer = room.peer ? store.readBy(room, room.peer.id) : 0;
   conversation.model = { room, me: store.user, log: store.log(id), pending: outbox?.items(id) ?? [], readByPeer };
-}
-
-/** @param {import('./lib/types.js').User} user */
-function renderAccount(user) {
-  find('#account-avatar').replaceChildren(avatar(user.id, user.display_name));
-  find('#account-name').textContent = user.display_name;
 }
 
 /** Days have other names from midnight on. */
@@ -150,61 +138,30 @@ function renderAtMidnight() {
   }, midnight.getTime() - now.getTime() + 1000);
 }
 
-// ---------------------------------------------------------------- log in and out
+// ---------------------------------------------------------------- who is in
 
-/** @param {Promise<any>} request */
-async function enter(request) {
-  try {
-    await request;
-    client.start();
-  } catch (err) {
-    if (!(err instanceof ApiError)) throw err;
-    auth.failed(err);
-  }
+/** Somebody is in whose chats were not on screen before. @param {import('./lib/types.js').User} user */
+function onOpened(user) {
+  conversation.reset();
+  find('#account-avatar').replaceChildren(avatar(user.id, user.display_name));
+  find('#account-name').textContent = user.display_name;
+  connection.render();
+  onRoute();
 }
 
-function onLoaded() {
-  const { user } = client.store;
-  if (user) renderAccount(user);
-  if (document.documentElement.dataset.screen !== 'chat') {
-    showScreen('chat');
-    auth.reset();
-    onRoute();
-  }
-  render();
-}
-
-function onSignedOut() {
-  const wasIn = document.documentElement.dataset.screen === 'chat';
+/** Nobody is: nothing of theirs stays on screen. */
+function onLeft() {
   chatList.model = { rooms: [], me: null, selected: null, loading: true };
   conversation.reset();
   search.reset();
   document.title = text.title(0);
-  showScreen('auth');
   connection.render();
-  auth.reset(wasIn && !leaving ? text.sessionOver : '');
-  if (matchMedia('(pointer: fine)').matches) auth.start();
 }
 
-let leaving = false;
-
 async function logOut() {
-  const unsent = client.outbox?.size ?? 0;
-  if (unsent > 0 && !(await confirmed(text.logOutUnsent(unsent), text.logOut))) return;
-  const { outbox } = client;
-  leaving = true;
   logOutButton.disabled = true;
-  try {
-    await client.logOut();
-    outbox?.clear();
-    go(null);
-  } catch (err) {
-    if (!(err instanceof ApiError)) throw err;
-    client.wake();
-  } finally {
-    leaving = false;
-    logOutButton.disabled = false;
-  }
+  if (await session.leave()) go(null);
+  logOutButton.disabled = false;
 }
 
 // ---------------------------------------------------------------- people
@@ -254,8 +211,8 @@ const inRoom = (act) => {
   if (room !== null) act(room);
 };
 
-on('confab-log-in', (credentials) => enter(client.api.logIn(credentials)));
-on('confab-register', (person) => enter(client.api.register(person)));
+on('confab-log-in', (credentials) => session.enter(client.api.logIn(credentials)));
+on('confab-register', (person) => session.enter(client.api.register(person)));
 on('confab-search', ({ query }) => findPeople(query));
 on('confab-search-active', ({ active }) => (chatList.hidden = active));
 on('confab-open-user', ({ user, query }) => openDialog(query, user));
@@ -270,8 +227,7 @@ on('confab-discard-message', ({ clientId }) => client.outbox?.discard(clientId))
 on('confab-retry-connection', () => client.wake());
 
 client.on('change', render);
-client.on('loaded', onLoaded);
-client.on('signedOut', onSignedOut);
+client.on('loaded', render);
 client.on('status', () => connection.changed());
 
 window.addEventListener('hashchange', onRoute);
@@ -286,13 +242,15 @@ document.addEventListener('visibilitychange', () => {
 window.addEventListener('pagehide', () => client.stop());
 window.addEventListener('pageshow', () => client.start());
 document.addEventListener('keydown', (event) => {
-  if (event.key === 'Escape' && routedRoom() !== null && !event.isComposing) go(null);
+  if (event.key !== 'Escape' || event.isComposing || document.querySelector('dialog[open]')) return;
+  if (routedRoom() !== null) go(null);
 });
 logOutButton.addEventListener('click', logOut);
 
 logOutButton.append(icon('leave'));
 logOutButton.setAttribute('aria-label', text.logOut);
 logOutButton.title = text.logOut;
+session.begin();
 onRoute();
 renderAtMidnight();
 client.start();

@@ -177,11 +177,14 @@ export class Stream extends Emitter {
       this.#sseFailures = 0;
       hello(at);
     };
-    handlers.fail = (why) => {
+    /** @param {() => void} then what to do if it is not yet time to poll */
+    const over = (then) => {
       if (!greeted) this.#sseFailures += 1;
       if (this.#sseFailures >= SSE_TRIES) this.#transport = this.#openPoll(cursor);
-      else this.#failed(why);
+      else then();
     };
+    handlers.fail = (why) => over(() => this.#failed(why));
+    handlers.bye = (retryMs) => over(() => this.#waitFor(retryMs, 'bye'));
     return new SseTransport(this.#sseOptions(), cursor, handlers);
   }
 

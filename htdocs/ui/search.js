@@ -6,7 +6,7 @@ import { text } from './text.js';
 
 /**
  * <confab-search>: finds people while one types. Tells `confab-search` {query}
- * and, for the person chosen, `confab-open-user` {user}; the owner answers with
+ * and, for the person chosen, `confab-open-user` {user, query}; the owner answers with
  * `results`.
  *
  * A combobox with a list: the focus stays in the field, the arrows move through
@@ -116,7 +116,7 @@ export class ConfabSearch extends ConfabElement {
 
   /** @param {User|undefined} user */
   #open(user) {
-    if (user) this.tell('confab-open-user', { user: user.id });
+    if (user) this.tell('confab-open-user', { user: user.id, query: this.#query });
   }
 }
 

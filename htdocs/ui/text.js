@@ -26,6 +26,7 @@ export const text = Object.freeze({
   wrongCredentials: 'Username or password is wrong.',
   sessionOver: 'You have been logged out. Please log in again.',
   tryLater: (/** @type {number} */ seconds) => `Too many attempts. Try again in ${counted(seconds, 'second', 'seconds')}.`,
+  cookiesRefused: 'The browser did not keep the log-in. Please allow cookies for this site.',
   unreachable: 'The server cannot be reached. Check your connection and try again.',
   serverTrouble: 'The server has a problem. Try again in a moment.',
   refused: 'That did not work.',

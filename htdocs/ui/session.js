@@ -1,0 +1,134 @@
+// @ts-check
+import { ApiError } from '../lib/api.js';
+import { confirmed } from './confirm.js';
+import { text } from './text.js';
+
+/**
+ * Who is logged in here, and which screen follows from it: `starting` until it is
+ * known, then `auth` or `chat`.
+ *
+ * @typedef {'starting'|'auth'|'chat'} Screen
+ *
+ * @typedef {object} SessionParts
+ * @property {import('../lib/client.js').Client} client
+ * @property {import('./auth.js').ConfabAuth} auth
+ * @property {string} site
+ * @property {Storage|null} storage
+ * @property {(user: import('../lib/types.js').User) => void} opened  the screen is another person's now
+ * @property {() => void} left  the screen is nobody's now
+ */
+
+export class Session {
+  #parts;
+  /** Somebody has just logged in, and the first snapshot is not there yet. */
+  #entering = false;
+  /** Somebody is about to log out. */
+  #leaving = false;
+  /** Whom the screen was last made for. */
+  #shown = 0;
+
+  /** @param {SessionParts} parts */
+  constructor(parts) {
+    this.#parts = parts;
+    parts.client.on('loaded', () => this.#onLoaded());
+    parts.client.on('signedOut', () => this.#onSignedOut());
+  }
+
+  /** @returns {Screen} */
+  get screen() {
+    return /** @type {Screen} */ (document.documentElement.dataset.screen);
+  }
+
+  /** Whom nobody knows here begins with the form; the server has the last word. */
+  begin() {
+    if (!this.#known()) this.#show('auth');
+  }
+
+  /** @param {Promise<any>} request that logs somebody in */
+  async enter(request) {
+    const { client, auth } = this.#parts;
+    try {
+      await request;
+      this.#entering = true;
+      // The first look, made without a session, may still be under way.
+      client.stop();
+      client.start();
+    } catch (err) {
+      if (!(err instanceof ApiError)) throw err;
+      auth.failed(err);
+    }
+  }
+
+  /** Logs out, if that is still wanted after a question. @returns {Promise<boolean>} whether it is done */
+  async leave() {
+    const { client } = this.#parts;
+    const { outbox } = client;
+    if (outbox?.size && !(await confirmed(text.logOutUnsent(outbox.size), text.logOut))) return false;
+    this.#leaving = true;
+    try {
+      await client.logOut();
+      outbox?.clear();
+      return true;
+    } catch (err) {
+      if (!(err instanceof ApiError)) throw err;
+      client.wake();
+      return false;
+    } finally {
+      this.#leaving = false;
+    }
+  }
+
+  #onLoaded() {
+    const { client, auth, opened } = this.#parts;
+    const user = /** @type {import('../lib/types.js').User} */ (client.store.user);
+    this.#entering = false;
+    this.#remember(true);
+    if (this.screen !== 'chat') auth.reset();
+    this.#show('chat');
+    // Another tab may have logged out, and in again as somebody else.
+    if (user.id !== this.#shown) opened(user);
+    this.#shown = user.id;
+  }
+
+  #onSignedOut() {
+    const { auth, left } = this.#parts;
+    const lost = this.screen === 'chat' && !this.#leaving;
+    const reason = this.#entering ? text.cookiesRefused : lost ? text.sessionOver : '';
+    this.#entering = false;
+    // Whoever is typing already is not disturbed.
+    if (this.screen === 'auth' && !reason) return;
+    this.#shown = 0;
+    this.#remember(false);
+    this.#show('auth');
+    left();
+    auth.reset(reason);
+    if (matchMedia('(pointer: fine)').matches) auth.start();
+  }
+
+  /** @param {Screen} screen */
+  #show(screen) {
+    document.documentElement.dataset.screen = screen;
+  }
+
+  get #key() {
+    return `confab:known:${this.#parts.site}`;
+  }
+
+  #known() {
+    try {
+      return this.#parts.storage?.getItem(this.#key) === '1';
+    } catch {
+      return false;
+    }
+  }
+
+  /** @param {boolean} known only a hint which screen to begin with */
+  #remember(known) {
+    try {
+      if (known) this.#parts.storage?.setItem(this.#key, '1');
+      else this.#parts.storage?.removeItem(this.#key);
+    } catch {
+      // Storage is full or forbidden.
+    }
+  }
+}
