@@ -101,30 +101,29 @@ static char *options_make(const struct settings *s, const char *theirs)
 
 struct db *db_new(const struct settings *s)
 {
-    char *error = NULL;
-    PQconninfoOption *parsed = PQconninfoParse(s->database, &error);
-    const char *theirs = "";
+    char *why = NULL;
+    PQconninfoOption *parsed = PQconninfoParse(s->database, &why);
     struct db *db = calloc(1, sizeof(*db));
+    const char *theirs = "";
 
-    if (parsed == NULL || db == NULL) {
-        struct slice line = first_line(error);
-
-        log_errx("db conninfo_refused why=\"%.*s\"", (int)line.n, line.p == NULL ? "" : line.p);
-    } else {
-        for (const PQconninfoOption *o = parsed; o->keyword != NULL; o++) {
-            if (strcmp(o->keyword, "options") == 0 && o->val != NULL) {
-                theirs = o->val;
-            }
+    for (const PQconninfoOption *o = parsed; o != NULL && o->keyword != NULL; o++) {
+        if (strcmp(o->keyword, "options") == 0 && o->val != NULL) {
+            theirs = o->val;
         }
+    }
+    if (db != NULL && parsed != NULL) {
         db->s = s;
         db->options = options_make(s, theirs);
     }
     PQconninfoFree(parsed);
-    PQfreemem(error);
     if (db == NULL || db->options == NULL) {
+        struct slice line = first_line(why == NULL ? "no memory, or too many options" : why);
+
+        log_errx("db conninfo_refused why=\"%.*s\"", (int)line.n, line.p);
         free(db);
-        return NULL;
+        db = NULL;
     }
+    PQfreemem(why);
     return db;
 }
 

@@ -28,8 +28,8 @@ enum field_type {
     FIELD_INT,        /* within min..max */
     FIELD_TEXT,       /* min..max code points */
     FIELD_SECRET,     /* text of min..max bytes */
-    FIELD_UUID,       /* */
-    FIELD_BOOL,       /* */
+    FIELD_UUID,       /* as RFC 9562 writes one */
+    FIELD_BOOL,       /* becomes "true" or "false" */
     FIELD_OBJECT,     /* a JSON object, of at most max bytes when written compactly */
     FIELD_INT_LIST,   /* at most max positive integers */
     FIELD_USER_OR_ME, /* a positive integer, or "me", which becomes null */

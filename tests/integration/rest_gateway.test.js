@@ -303,6 +303,13 @@ test('without a directory for its locks it says so, and serves the rest', () =>
     { env: { CONFAB_RUNTIME_DIR: '/nonexistent/run' } },
   ));
 
+test('a connection string that is none ends the worker, and the log says why', async () => {
+  const worker = await Worker.start(site, { env: { ...ENV, CONFAB_DATABASE: 'host' } });
+  await assert.rejects(worker.request(HEALTH));
+  assert.deepEqual(await worker.ended(), [1]);
+  assert.match(worker.log, /db conninfo_refused why="missing "=" after "host" in connection info string"/);
+});
+
 // ---- The command line ----
 
 const run = promisify(execFile);
