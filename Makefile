@@ -84,7 +84,7 @@ PROGRAMS := $(if $(FCGI_SRC),confab.fcgi) $(if $(PUSH_SRC),confab-pushd)
 
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
-.PHONY: help all run check deps unit sql-test integration browser lint bench install clean
+.PHONY: help all run check deps unit fuzz sql-test integration browser lint bench install clean
 .DEFAULT_GOAL := all
 
 all: $(PROGRAMS:%=build/$(V)/%) ## build both programs (SAN=1: with sanitizers)
@@ -115,6 +115,18 @@ $(UNIT_PROGRAMS): build/san/tests/unit/test_%: build/san/tests/unit/test_%.o \
 		$$(addprefix build/san/,$$(MODULES_$$*:.c=.o))
 	$(CC) $(san_LDFLAGS) $(LDFLAGS) -o $@ $^ $(UNIT_LDLIBS)
 
+# Each fuzzer of tests/fuzz/fuzz_NAME.c is linked with FUZZED_NAME; libFuzzer comes with clang.
+FUZZERS := conf rest
+FUZZ_S  ?= 5
+
+FUZZED_conf := $(COMMON_SRC)
+FUZZED_rest := $(FCGI_MODULES)
+
+build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $$(FUZZED_$$*)
+	@mkdir -p $(@D)
+	clang $(CPPFLAGS) $(LIB_CFLAGS) -g -O1 $(C_FLAGS) -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=all -o $@ $^ $(UNIT_LDLIBS)
+
 -include $(patsubst %.c,build/release/%.d,$(COMMON_SRC) $(FCGI_SRC) $(PUSH_SRC))
 -include $(patsubst %.c,build/san/%.d,$(COMMON_SRC) $(FCGI_SRC) $(PUSH_SRC)) $(UNIT_PROGRAMS:%=%.d)
 
@@ -131,7 +143,7 @@ run: ## install what is missing, build, and serve on http://localhost:8080 until
 # ---- Tests ----
 
 check: deps ## everything below; what .ci/run runs
-	@$(MAKE) --no-print-directory lint unit sql-test integration browser
+	@$(MAKE) --no-print-directory lint unit fuzz sql-test integration browser
 	@echo "make check: all passed"
 
 deps: tests/node_modules/.package-lock.json
@@ -145,6 +157,10 @@ tests/node_modules/.package-lock.json: tests/package-lock.json tests/package.jso
 
 unit: $(UNIT_PROGRAMS) ## C unit tests, with sanitizers
 	@tests/lib/run-unit $(UNIT_PROGRAMS)
+
+fuzz: deps ## parsers against bytes that nobody thought of (FUZZ_S seconds each)
+	@$(MAKE) --no-print-directory $(FUZZERS:%=build/fuzz/fuzz_%)
+	@tests/lib/run-fuzz $(FUZZ_S) $(FUZZERS)
 
 sql-test: deps ## the schema's own tests, in a private PostgreSQL
 	@tests/sql/run
