@@ -36,6 +36,7 @@ static const unsigned legal[] = {
     [CONN_CLOSED] = 0,
 };
 static_assert(sizeof legal / sizeof *legal == CONN_STATE_MAX, "one row a state");
+static_assert(sizeof(struct conn) <= CONN_MAX_BYTES, "connections are many");
 
 static void on_event(evutil_socket_t fd, short what, void *arg);
 
@@ -145,26 +146,6 @@ bool conn_queue(struct conn *c, struct msg *m)
     return true;
 }
 
-void conn_deliver(struct hub_sub *sub, struct msg *m, bool bulk)
-{
-    struct conn *c = list_entry(sub, struct conn, sub);
-    size_t bound = (size_t)c->set->settings->stream_queue_bytes;
-
-    assert(c->state == CONN_LIVE);
-    if (c->out.bytes + m->sse_len > bound) {
-        conn_close(c, REASON_SLOW);
-        return;
-    }
-    if (!queue_push(&c->out, m)) {
-        conn_close(c, REASON_MEMORY);
-        return;
-    }
-    c->set->stats->counts[STAT_DELIVERIES]++;
-    c->mark_due = true;
-    set_congested(c, c->out.bytes > bound / 2);
-    touch(c, bulk);
-}
-
 /* The end of what is to be written: tell the peer, and wait for his end. */
 static void end_output(struct conn *c)
 {
@@ -225,10 +206,58 @@ static void write_pending(struct conn *c)
     }
 }
 
+/* Whether another `more` bytes may wait, once the socket has taken what it takes. If not, c is
+ * closed. */
+static bool make_room(struct conn *c, size_t more)
+{
+    if (!c->blocked && !is_held(c)) {
+        write_pending(c);
+    }
+    if (c->state == CONN_CLOSED) {
+        return false;
+    }
+    if (c->out.bytes + more > (size_t)c->set->settings->stream_queue_bytes) {
+        conn_close(c, REASON_SLOW);
+        return false;
+    }
+    return true;
+}
+
+void conn_deliver(struct hub_sub *sub, struct msg *m, bool bulk)
+{
+    struct conn *c = list_entry(sub, struct conn, sub);
+    size_t bound = (size_t)c->set->settings->stream_queue_bytes;
+
+    assert(c->state == CONN_LIVE);
+    if (c->out.bytes + m->sse_len > bound && !make_room(c, m->sse_len)) {
+        return;
+    }
+    if (!queue_push(&c->out, m)) {
+        conn_close(c, REASON_MEMORY);
+        return;
+    }
+    c->set->stats->counts[STAT_DELIVERIES]++;
+    c->mark_due = true;
+    set_congested(c, c->out.bytes > bound / 2);
+    touch(c, bulk);
+}
+
+/* While held, room in the socket is no reason to wake up. */
+static void stop_watching_room(struct conn *c)
+{
+    if (c->blocked && !watch(c, false)) {
+        conn_close(c, REASON_MEMORY);
+    }
+}
+
 void conn_flush(struct conn *c)
 {
     list_remove(&c->in_dirty);
-    if (c->state == CONN_CLOSED || is_held(c)) {
+    if (c->state == CONN_CLOSED) {
+        return;
+    }
+    if (is_held(c)) {
+        stop_watching_room(c);
         return;
     }
     if (c->mark_due && !c->set->looking && c->state == CONN_LIVE) {
@@ -325,11 +354,12 @@ bool conn_attach(struct conn *c, const struct handshake_answer *answer)
         log_warnx("attach conn=%" PRIu64 " error=\"memberships differ from the log\"", c->id);
     }
     c->session = sessions_link(&c->set->sessions, answer->session_id, answer->user_id,
-                               &answer->token, now, &c->in_session);
+                               &answer->token, &c->in_session);
     if (sync == HUB_NO_MEMORY || c->session == NULL) {
         conn_close(c, REASON_MEMORY);
         return false;
     }
+    conns_session_alive(c->set, c->session);
     if (!c->handshake->was_live) {
         c->ends_ms =
             now + 1000 * clock_jitter(settings->stream_age_min_s, settings->stream_age_max_s);

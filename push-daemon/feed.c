@@ -22,8 +22,9 @@
 #define FEED_LATE_MS        5000  /* without a look for longer than usual: not healthy */
 #define FEED_PRUNE_MIN_MS   60000 /* between two prunings */
 #define FEED_PRUNE_MAX_MS   120000
-#define FEED_STALL_STEP_MS  5    /* how often a look that waits for readers looks at them */
-#define FEED_STALL_RATE     2000 /* bytes a millisecond: how slow a reader is waited for */
+#define FEED_PRUNE_LATE_MS  60000 /* then it waits no longer for an idle moment */
+#define FEED_STALL_STEP_MS  5     /* how often a look that waits for readers looks at them */
+#define FEED_STALL_RATE     2000  /* bytes a millisecond: how slow a reader is waited for */
 #define FEED_CURSOR_BYTES   65536
 #define FEED_PROBE_BYTES    64
 #define FEED_INTERVAL_BYTES 32
@@ -196,19 +197,20 @@ static void take_cursor(struct feed *feed, const struct pg_row *row)
     buf_reset(&feed->cursor);
     buf_put_slice(&feed->cursor, text);
     cursor_clear(&feed->at);
-    if (cursor_parse(text, &feed->at) != CONFAB_OK) {
-        /* More transactions in progress than a cursor may name: streams go on, but from here
-         * nobody can resume. */
-        log_warnx("look error=\"unusable cursor\" bytes=%zu", text.n);
-        cursor_init(&feed->at);
-    }
+    bool usable = cursor_parse(text, &feed->at) == CONFAB_OK;
+
     if (feed->resync != NULL) {
         begin_anew(feed);
     } else {
         ring_end_look(&feed->ring, &feed->at);
     }
     partial_clear(&feed->partial);
-    conns_end_look(feed->conns, text);
+    if (usable) {
+        conns_end_look(feed->conns, text);
+    } else {
+        /* More transactions in progress than a cursor may name: streams go on, without marks. */
+        log_warnx("look error=\"unusable cursor\" bytes=%zu", text.n);
+    }
     feed->looked_ms = clock_ms();
     feed->stats->counts[STAT_LOOKS]++;
 }
@@ -313,6 +315,7 @@ static bool somebody_waits(const struct feed *feed)
 static void feed_next(struct feed *feed)
 {
     int64_t now = clock_ms();
+    bool work = feed->wake || somebody_waits(feed);
 
     if (feed->state != FEED_IDLE) {
         return;
@@ -327,10 +330,10 @@ static void feed_next(struct feed *feed)
         return;
     } else if (feed->probe[0] == '\0' && now - feed->probe_ms >= feed->settings->probe_ms) {
         send_probe(feed);
-    } else if (feed->wake || somebody_waits(feed)) {
-        send_look(feed);
-    } else if (now >= feed->prune_ms) {
+    } else if (now >= feed->prune_ms + (work ? FEED_PRUNE_LATE_MS : 0)) {
         send_prune(feed);
+    } else if (work) {
+        send_look(feed);
     }
 }
 

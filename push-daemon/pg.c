@@ -53,7 +53,8 @@ struct pg {
     struct expected expected;
     bool batch_open; /* answers are to come, the one to PQpipelineSync included */
     bool batch_failed;
-    int slice_rows;   /* handed over since the last turn of the loop */
+    int slice_rows; /* handed over since the last turn of the loop */
+    size_t slice_bytes;
     bool paused;      /* between slices */
     bool pumping;     /* on the stack */
     const char *drop; /* why the connection is to be given up, when the stack has unwound */
@@ -321,6 +322,16 @@ static void take_notifies(struct pg *pg)
     }
 }
 
+static size_t row_bytes(const struct pg_row *row)
+{
+    size_t bytes = 0;
+
+    for (int column = 0; column < PQnfields(row->result); column++) {
+        bytes += (size_t)PQgetlength(row->result, row->number, column);
+    }
+    return bytes;
+}
+
 static void take_rows(struct pg *pg, enum pg_stmt stmt, const PGresult *result)
 {
     struct pg_row row = {.pg = pg, .result = result};
@@ -328,6 +339,7 @@ static void take_rows(struct pg *pg, enum pg_stmt stmt, const PGresult *result)
     for (int n = PQntuples(result); row.number < n && pg->drop == NULL; row.number++) {
         pg->callbacks.row(pg->ctx, stmt, &row);
         pg->slice_rows++;
+        pg->slice_bytes += row_bytes(&row);
     }
 }
 
@@ -408,13 +420,14 @@ static void next_statement(struct pg *pg)
 /* Between slices nothing is read, so the server waits, and the deadline does not run. */
 static bool pause_after_slice(struct pg *pg)
 {
-    if (pg->slice_rows < PG_SLICE_ROWS) {
+    if (pg->slice_rows < PG_SLICE_ROWS && pg->slice_bytes < PG_SLICE_BYTES) {
         return false;
     }
     int64_t wait_ms = pg->callbacks.slice(pg->ctx);
 
     if (wait_ms == 0) {
         pg->slice_rows = 0;
+        pg->slice_bytes = 0;
     }
     pg->paused = true;
     watch(pg, 0);

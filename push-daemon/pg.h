@@ -17,7 +17,8 @@
 #include "stats.h"
 #include "stmts.h"
 
-#define PG_SLICE_ROWS   256   /* then the loop has a turn */
+#define PG_SLICE_ROWS   256   /* then the loop has a turn … */
+#define PG_SLICE_BYTES  65536 /* … or after so much data */
 #define PG_DEADLINE_MS  15000 /* without any answer to a batch: the connection is given up */
 #define PG_RETRY_MIN_MS 100
 #define PG_RETRY_MAX_MS 2000
@@ -43,7 +44,7 @@ struct pg_callbacks {
     void (*failed)(void *ctx, enum pg_stmt stmt, enum confab_err err);
     /* The batch is over. */
     void (*idle)(void *ctx, bool all_done);
-    /* PG_SLICE_ROWS rows have come: how long (ms) to wait until asking again; 0: go on. */
+    /* A slice of rows has come: how long (ms) to wait until asking again; 0: go on. */
     int64_t (*slice)(void *ctx);
 };
 

@@ -41,11 +41,12 @@ static struct session *session_get(struct sessions *all, int64_t id, int64_t use
         free(s);
         return NULL;
     }
+    list_append(all->queue.next, &s->in_queue);
     return s;
 }
 
 struct session *sessions_link(struct sessions *all, int64_t id, int64_t user_id,
-                              const struct token_hash *token, int64_t now_ms, struct list *link)
+                              const struct token_hash *token, struct list *link)
 {
     struct session *s = session_get(all, id, user_id);
 
@@ -53,7 +54,6 @@ struct session *sessions_link(struct sessions *all, int64_t id, int64_t user_id,
         s->token = *token;
         s->conn_count++;
         list_append(&s->conns, link);
-        sessions_checked(all, s, now_ms);
     }
     return s;
 }

@@ -34,9 +34,10 @@ void sessions_clear(struct sessions *all);
 
 struct session *sessions_find(const struct sessions *all, int64_t id);
 
-/* Links one more connection to the session, which is made when there is none. NULL: no memory. */
+/* Links one more connection to the session, which is made when there is none (and is then due).
+ * NULL: no memory. */
 struct session *sessions_link(struct sessions *all, int64_t id, int64_t user_id,
-                              const struct token_hash *token, int64_t now_ms, struct list *link);
+                              const struct token_hash *token, struct list *link);
 /* Unlinks one; a session without connections is forgotten (and its pointer dangles). */
 void sessions_unlink(struct sessions *all, struct session *s, struct list *link);
 

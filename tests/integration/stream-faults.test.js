@@ -85,7 +85,7 @@ test('3.3 thousands of events of overlapping transactions: exact, live and resum
   const steady = new Follower(bob);
   // Cut at random, so that it resumes in the middle of batches, from the ring.
   const nervous = new Follower(bob, { onReader: (reader) => setTimeout(() => reader.close(), 20 + Math.random() * 200) });
-  await site.waitFor(() => steady.all('connected').length > 0);
+  await Promise.all([steady.opened(), nervous.opened()]);
 
   await Promise.all(Array.from({ length: 12 }, async (_, writer) => {
     const client = await site.connect();
@@ -124,7 +124,7 @@ test('3.3 thousands of events of overlapping transactions: exact, live and resum
 test('7.3 the daemon is killed and restarted under traffic', { timeout: 60_000 }, async () => {
   const room = await newRoom();
   const follower = new Follower(bob);
-  await site.waitFor(() => follower.all('connected').length > 0);
+  await follower.opened();
   const traffic = new Traffic(room);
   for (let n = 0; n < 3; n++) {
     await traffic.reaches(20);
@@ -139,7 +139,7 @@ test('7.3 the daemon is killed and restarted under traffic', { timeout: 60_000 }
 test('8.4 a backend is killed, so all connections are lost, and PostgreSQL is restarted in immediate mode', { timeout: 90_000 }, async () => {
   const room = await newRoom();
   const follower = new Follower(bob);
-  await site.waitFor(() => follower.all('connected').length > 0);
+  await follower.opened();
   const traffic = new Traffic(room);
   for (let n = 0; n < 3; n++) {
     await traffic.reaches(20);
@@ -205,6 +205,7 @@ test('2.4 8.4 while the database is away', { timeout: 60_000 }, async () => {
 test('8.2 one that does not read is closed, harms nobody, and goes on exactly', { timeout: 60_000 }, async () => {
   const room = await newRoom();
   const fast = new Follower(bob);
+  await fast.opened();
   const stuck = connect({ path: site.pushSocket });
   await new Promise((resolve) => stuck.once('connect', resolve));
   let text = '';

@@ -145,6 +145,11 @@ export class Follower {
     this.readers.at(-1)?.close();
   }
 
+  /** Resolves when the first stream is live: what is sent from then on must be shown. */
+  opened() {
+    return waitFor(() => this.all('connected').length > 0, { what: 'the first stream' });
+  }
+
   get events() {
     return this.readers.flatMap((reader) => reader.events);
   }

@@ -98,8 +98,9 @@ static void test_sessions_due(void **state)
         list_init(&links[i]);
     }
     for (int i = 0; i < 3; i++) {
-        s[i] = sessions_link(&all, i + 1, 7, &token, 100 * i, &links[i]);
+        s[i] = sessions_link(&all, i + 1, 7, &token, &links[i]);
         assert_non_null(s[i]);
+        sessions_checked(&all, s[i], 100 * i);
     }
     assert_int_equal(sessions_due(&all, 100, ids, 4), 1);
     assert_int_equal(ids[0], 1);
@@ -115,7 +116,7 @@ static void test_sessions_due(void **state)
     assert_false(s[2]->held);
     assert_false(sessions_any_held(&all));
 
-    assert_ptr_equal(sessions_link(&all, 1, 7, &token, 400, &links[3]), s[0]);
+    assert_ptr_equal(sessions_link(&all, 1, 7, &token, &links[3]), s[0]);
     assert_int_equal(s[0]->conn_count, 2);
     sessions_unlink(&all, s[0], &links[0]);
     assert_ptr_equal(sessions_find(&all, 1), s[0]);

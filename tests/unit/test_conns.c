@@ -1,0 +1,432 @@
+/*
+ * Connections over real sockets, with a feed that is this test: what is written when, and to whom
+ * nothing is. Docs: protocol.md 4.1, 6.3, 8.1, 8.2.
+ */
+#include "push-daemon/conns.h"
+
+#include "unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "push.h"
+
+#define ROOM        100
+#define QUEUE_BYTES 65536
+#define READ_BYTES  (4 * 1024 * 1024)
+#define BIG_BYTES   20000
+#define SETTLE      20 /* turns of the loop, enough for anything here */
+
+static struct event_base *base;
+static struct settings settings;
+static struct stats stats;
+static struct conns set;
+static int wakes;
+static char *text; /* what a client read last */
+
+static void wake(void *ctx)
+{
+    (void)ctx;
+    wakes++;
+}
+
+static bool healthy(void *ctx)
+{
+    (void)ctx;
+    return true;
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    settings = (struct settings){.path_prefix = (char *)"",
+                                 .origins = (char *)"",
+                                 .stream_queue_bytes = QUEUE_BYTES,
+                                 .stream_heartbeat_ms = 15000,
+                                 .stream_age_min_s = 600,
+                                 .stream_age_max_s = 600,
+                                 .stream_retry_min_ms = 10,
+                                 .stream_retry_max_ms = 20,
+                                 .streams_per_session = 2,
+                                 .stream_head_bytes = 4096,
+                                 .handshake_ms = 10000};
+    memset(&stats, 0, sizeof stats);
+    wakes = 0;
+    log_init("test", LOG_LEVEL_ERR);
+    text = malloc(READ_BYTES);
+    base = event_base_new();
+    assert_non_null(text);
+    assert_non_null(base);
+    assert_true(token_init());
+    assert_true(conns_init(&set, base, &settings, &stats));
+    set.feed = (struct conn_feed){.wake = wake, .healthy = healthy};
+    conns_end_look(&set, slice_of("0123abcd-1:1:"));
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    conns_clear(&set);
+    event_base_free(base);
+    free(text);
+    return 0;
+}
+
+static void turn(void)
+{
+    for (int i = 0; i < SETTLE; i++) {
+        event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+    }
+}
+
+/* What has come since the last call, as a string. */
+static const char *client_read(int fd)
+{
+    size_t len = 0;
+    ssize_t n;
+
+    while (len < READ_BYTES - 1 && (n = recv(fd, text + len, READ_BYTES - 1 - len, 0)) > 0) {
+        len += (size_t)n;
+    }
+    text[len] = '\0';
+    return text;
+}
+
+/* A client that asks for a stream; *c is its connection at our end. */
+static int client_open(struct conn **c)
+{
+    static const char request[] = "GET /stream HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer "
+                                  "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\r\n\r\n";
+    int fds[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+    conn_accept(&set, fds[0]);
+    assert_int_equal(write(fds[1], request, sizeof request - 1), sizeof request - 1);
+    int woken = wakes;
+
+    turn();
+    assert_int_equal(wakes, woken + 1);
+    *c = list_entry(set.states[CONN_WAITING].prev, struct conn, in_state);
+    assert_int_equal((*c)->state, CONN_WAITING);
+    return fds[1];
+}
+
+/* What a round does with an answer of the database. */
+static void attach(struct conn *c, int64_t user_id, int64_t session_id)
+{
+    struct hub_membership room = {ROOM, 0};
+    struct handshake *h = c->handshake;
+    struct handshake_answer answer = {
+        .session_id = session_id, .user_id = user_id, .rooms = &room, .room_count = 1};
+
+    assert_true(conn_attach(c, &answer));
+    c->handshake = NULL;
+    handshake_free(h);
+}
+
+static int live_client(struct conn **c, int64_t user_id, int64_t session_id)
+{
+    int fd = client_open(c);
+
+    attach(*c, user_id, session_id);
+    turn();
+    client_read(fd);
+    return fd;
+}
+
+static void publish(int64_t id, const char *type, int64_t user_id)
+{
+    struct msg *m = event_of(id, 1, ROOM, user_id, type);
+
+    conns_begin_look(&set);
+    assert_true(hub_publish(&set.hub, m));
+    msg_unref(m);
+}
+
+static void publish_big(int64_t id)
+{
+    static char data[BIG_BYTES];
+
+    memset(data, 'x', sizeof data);
+    struct msg_event event = {
+        .id = id, .xid = 1, .room_id = ROOM, .type = slice_of("e"), .data = {data, sizeof data}};
+    struct msg *m = msg_from_event(&event);
+
+    conns_begin_look(&set);
+    assert_true(hub_publish(&set.hub, m));
+    msg_unref(m);
+}
+
+static void test_one_write_for_all_and_the_mark(void **state)
+{
+    struct conn *c;
+    int fd = live_client(&c, 1, 1);
+    uint64_t writes = stats.counts[STAT_WRITES];
+
+    (void)state;
+    publish(11, "a", 0);
+    publish(12, "b", 0);
+    publish(13, "c", 0);
+    conns_end_look(&set, slice_of("0123abcd-2:2:"));
+    turn();
+    assert_int_equal(stats.counts[STAT_WRITES], writes + 1);
+    assert_string_equal(client_read(fd), "event: a\ndata: {\"eid\":11}\n\n"
+                                         "event: b\ndata: {\"eid\":12}\n\n"
+                                         "event: c\ndata: {\"eid\":13}\n\n"
+                                         "event: mark\nid: 0123abcd-2:2:\ndata: {}\n\n");
+    assert_null(c->out.items);
+    close(fd);
+}
+
+static void test_no_mark_inside_a_look(void **state)
+{
+    struct conn *c;
+    int fd = live_client(&c, 1, 1);
+
+    (void)state;
+    publish(11, "a", 0);
+    turn();
+    assert_string_equal(client_read(fd), "event: a\ndata: {\"eid\":11}\n\n");
+    publish(12, "b", 0);
+    conns_end_look(&set, slice_of("0123abcd-2:2:"));
+    turn();
+    assert_string_equal(client_read(fd), "event: b\ndata: {\"eid\":12}\n\n"
+                                         "event: mark\nid: 0123abcd-2:2:\ndata: {}\n\n");
+    conns_begin_look(&set);
+    conns_end_look(&set, slice_of("0123abcd-3:3:"));
+    turn();
+    assert_string_equal(client_read(fd), "");
+    close(fd);
+}
+
+/* A socket that is full keeps its place in the middle of a message, and goes on there. */
+static void test_blocked_goes_on_where_it_was(void **state)
+{
+    struct conn *c;
+    int fd = live_client(&c, 1, 1);
+    size_t got = 0;
+
+    (void)state;
+    settings.stream_queue_bytes = READ_BYTES;
+    for (int i = 0; i < 50; i++) {
+        publish_big(11 + i);
+    }
+    conns_end_look(&set, slice_of("0123abcd-2:2:"));
+    turn();
+    assert_true(c->blocked);
+    assert_true(event_pending(&c->ev, EV_WRITE, NULL) != 0);
+    for (int i = 0; i < 50; i++) {
+        got += strlen(client_read(fd));
+        turn();
+    }
+    assert_int_equal(got, 50 * (BIG_BYTES + strlen("event: e\ndata: \n\n")) +
+                              strlen("event: mark\nid: 0123abcd-2:2:\ndata: {}\n\n"));
+    assert_false(c->blocked);
+    assert_int_equal(event_pending(&c->ev, EV_WRITE, NULL), 0);
+    close(fd);
+}
+
+static void test_slow_reader_harms_only_himself(void **state)
+{
+    struct conn *slow, *fast;
+    int slow_fd = live_client(&slow, 1, 1);
+    int fast_fd = live_client(&fast, 2, 2);
+
+    (void)state;
+    for (int i = 0; i < 50 && slow->state == CONN_LIVE; i++) {
+        assert_true(slow->out.bytes <= QUEUE_BYTES);
+        publish_big(11 + i);
+        conns_flush(&set);
+        client_read(fast_fd);
+    }
+    assert_int_equal(slow->state, CONN_CLOSED);
+    assert_int_equal(stats.closed[REASON_SLOW], 1);
+    assert_int_equal(fast->state, CONN_LIVE);
+    assert_int_equal(set.congested, 0);
+    turn();
+    assert_true(list_empty(&set.states[CONN_CLOSED]));
+    close(slow_fd);
+    close(fast_fd);
+}
+
+/* More than may wait, but the socket takes it: that is not slow. */
+static void test_burst_is_not_slowness(void **state)
+{
+    struct conn *c;
+    int fd = live_client(&c, 1, 1);
+
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        publish_big(11 + i);
+    }
+    assert_int_equal(c->state, CONN_LIVE);
+    assert_int_equal(stats.closed[REASON_SLOW], 0);
+    close(fd);
+}
+
+static void test_held_until_the_session_is_known(void **state)
+{
+    struct conn *phone, *desk;
+    int phone_fd = live_client(&phone, 1, 1);
+    int desk_fd = live_client(&desk, 1, 2);
+
+    (void)state;
+    publish(11, "session.end", 1);
+    conns_hold_user(&set, 1);
+    publish(12, "a", 0);
+    conns_end_look(&set, slice_of("0123abcd-2:2:"));
+    turn();
+    assert_string_equal(client_read(phone_fd), "");
+    assert_string_equal(client_read(desk_fd), "");
+    assert_true(sessions_any_held(&set.sessions));
+
+    conns_session_over(&set, sessions_find(&set.sessions, 1));
+    conns_session_alive(&set, sessions_find(&set.sessions, 2));
+    turn();
+    assert_string_equal(
+        client_read(phone_fd),
+        "retry: 600000\nevent: reset\ndata: {\"reason\":\"auth\",\"within\":0}\n\n");
+    assert_string_equal(client_read(desk_fd), "event: session.end\ndata: {\"eid\":11}\n\n"
+                                              "event: a\ndata: {\"eid\":12}\n\n"
+                                              "event: mark\nid: 0123abcd-2:2:\ndata: {}\n\n");
+    assert_null(sessions_find(&set.sessions, 1));
+    assert_int_equal(phone->state, CONN_DRAINING);
+    close(phone_fd);
+    close(desk_fd);
+}
+
+/* A new stream of a held session is proof that it lives, and the others of it go on too. */
+static void test_held_is_freed_by_a_new_stream(void **state)
+{
+    struct conn *first, *second;
+    int first_fd = live_client(&first, 1, 1);
+    int second_fd = client_open(&second);
+
+    (void)state;
+    publish(11, "session.end", 1);
+    conns_hold_user(&set, 1);
+    conns_end_look(&set, slice_of("0123abcd-2:2:"));
+    attach(second, 1, 1);
+    turn();
+    assert_string_equal(client_read(first_fd), "event: session.end\ndata: {\"eid\":11}\n\n"
+                                               "event: mark\nid: 0123abcd-2:2:\ndata: {}\n\n");
+    close(first_fd);
+    close(second_fd);
+}
+
+/* While held, a socket with room again must not wake the loop without end. */
+static void test_held_while_blocked_sleeps(void **state)
+{
+    struct conn *c;
+    int fd = live_client(&c, 1, 1);
+
+    (void)state;
+    settings.stream_queue_bytes = READ_BYTES;
+    for (int i = 0; i < 50; i++) {
+        publish_big(11 + i);
+    }
+    turn();
+    assert_true(c->blocked);
+    conns_hold_user(&set, 1);
+    client_read(fd);
+    turn();
+    assert_int_equal(event_pending(&c->ev, EV_WRITE, NULL), 0);
+    conns_session_alive(&set, c->session);
+    turn();
+    assert_true(strlen(client_read(fd)) > 0);
+    close(fd);
+}
+
+static void test_resync_says_nothing_until_attached(void **state)
+{
+    struct conn *c;
+    int fd = live_client(&c, 1, 1);
+
+    (void)state;
+    conns_resync(&set, "epoch");
+    assert_int_equal(c->state, CONN_WAITING);
+    assert_int_equal(c->handshake->resume, RESUME_RESET);
+    assert_string_equal(c->handshake->reset_reason, "epoch");
+    publish(11, "a", 1);
+    conns_end_look(&set, slice_of("0123abce-2:2:"));
+    turn();
+    assert_string_equal(client_read(fd), "");
+    attach(c, 1, 1);
+    publish(12, "b", 0);
+    conns_end_look(&set, slice_of("0123abce-3:3:"));
+    turn();
+    assert_string_equal(client_read(fd), "event: b\ndata: {\"eid\":12}\n\n"
+                                         "event: mark\nid: 0123abce-3:3:\ndata: {}\n\n");
+    close(fd);
+}
+
+static void test_peer_goes_while_others_are_served(void **state)
+{
+    struct conn *c[3];
+    int fds[3];
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        fds[i] = live_client(&c[i], i + 1, i + 1);
+    }
+    close(fds[1]);
+    publish(11, "a", 0);
+    conns_end_look(&set, slice_of("0123abcd-2:2:"));
+    turn();
+    assert_int_equal(set.count, 2);
+    assert_int_equal(stats.closed[REASON_PEER], 1);
+    assert_true(strlen(client_read(fds[0])) > 0);
+    assert_true(strlen(client_read(fds[2])) > 0);
+    assert_int_equal(hub_user_count(&set.hub), 2);
+    close(fds[0]);
+    close(fds[2]);
+}
+
+static void test_stop(void **state)
+{
+    struct conn *live, *waiting;
+    int live_fd = live_client(&live, 1, 1);
+    int waiting_fd = client_open(&waiting);
+    int fds[2];
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+    conn_accept(&set, fds[0]);
+    conns_stop(&set);
+    turn();
+    assert_non_null(strstr(client_read(live_fd), "event: bye\ndata: {\"retry\":"));
+    assert_non_null(strstr(client_read(waiting_fd), "event: bye\n"));
+    assert_string_equal(client_read(fds[1]), "");
+    close(live_fd);
+    close(waiting_fd);
+    close(fds[1]);
+    turn();
+    assert_int_equal(set.count, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_one_write_for_all_and_the_mark),
+        TEST(test_no_mark_inside_a_look),
+        TEST(test_blocked_goes_on_where_it_was),
+        TEST(test_slow_reader_harms_only_himself),
+        TEST(test_burst_is_not_slowness),
+        TEST(test_held_until_the_session_is_known),
+        TEST(test_held_is_freed_by_a_new_stream),
+        TEST(test_held_while_blocked_sleeps),
+        TEST(test_resync_says_nothing_until_attached),
+        TEST(test_peer_goes_while_others_are_served),
+        TEST(test_stop),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
