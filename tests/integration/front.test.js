@@ -58,6 +58,7 @@ for (const front of /** @type {const} */ (['apache', 'lighttpd'])) {
       assert.equal(page.status, 200);
       assert.match(String(page.headers['content-type']), /^text\/html; ?charset=utf-8$/);
       assert.match(String(page.headers['content-security-policy']), /^default-src 'none'; script-src 'self';/);
+      assert.match(String(page.headers['content-security-policy']), /require-trusted-types-for 'script'/);
       for (const [name, value] of Object.entries(PAGE_HEADERS)) assert.equal(page.headers[name], value, name);
 
       const again = await request(site.url, { headers: { 'If-None-Match': String(page.headers.etag) } });

@@ -124,6 +124,10 @@ export class Site {
     this.pushSocket = places.PUSH_SOCKET;
     this.pushListen = places.PUSH_LISTEN;
     this.conf = places.CONF;
+    /** Whom the programs run as, and setpriv's options to become that user. */
+    this.user = places.SITE_USER;
+    this.asUser =
+      process.getuid?.() === 0 ? [`--reuid=${this.user}`, `--regid=${this.user}`, '--init-groups', '--no-new-privs'] : [];
     this.database = places.PGDATABASE;
     this.pgPort = Number(places.PGPORT);
     this.giveUp = () => this.#failure;
