@@ -27,6 +27,7 @@ export class ConfabComposer extends ConfabElement {
     this.#form.append(this.#area, this.#send);
     const hint = h('p', { id: 'composer-hint', class: 'visually-hidden' }, text.composerHint);
     this.append(this.#counter, this.#form, hint);
+    this.close();
   }
 
   /** @param {AbortSignal} signal */
@@ -48,7 +49,17 @@ export class ConfabComposer extends ConfabElement {
     }
     if (room === this.#room) return;
     this.#room = room;
+    this.#area.disabled = false;
     this.#area.value = this.#drafts.get(room) ?? '';
+    this.#onInput();
+  }
+
+  /** There is nobody to write to yet, or any more; drafts stay. */
+  close() {
+    this.#room = null;
+    this.#area.value = '';
+    this.#area.placeholder = '';
+    this.#area.disabled = true;
     this.#onInput();
   }
 
@@ -59,8 +70,7 @@ export class ConfabComposer extends ConfabElement {
   /** What others must not find, once the person has gone. */
   reset() {
     this.#drafts.clear();
-    this.#room = null;
-    this.#area.value = '';
+    this.close();
   }
 
   #onInput() {

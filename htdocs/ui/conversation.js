@@ -100,7 +100,11 @@ export class ConfabConversation extends ConfabElement {
 
   #close() {
     this.#room = null;
+    this.#title.textContent = '';
+    this.#subtitle.textContent = '';
+    this.#avatarPlace.replaceChildren();
     this.#list.reset();
+    this.#composer.close();
   }
 
   /** @param {import('../lib/types.js').Room} room @param {string} title */

@@ -22,7 +22,8 @@ let grace;
 let room;
 
 before(async () => {
-  [site, browser] = await Promise.all([Site.start(), launch()]);
+  // Below a prefix, since all paths must be relative.
+  [site, browser] = await Promise.all([Site.start({ env: { CONFAB_PATH_PREFIX: '/chat' } }), launch()]);
   const [anna, ...others] = await Promise.all(
     [['anna', 'Anna Lindqvist'], ['grace', 'Grace Okafor'], ['boris', 'Борис Смирнов'], ['dana', 'דנה לוי'], ['eve', '<b>Eve</b> "&amp;"']].map(
       ([login, displayName]) => register(login, displayName)));
@@ -85,7 +86,7 @@ async function opened(t, name, options) {
 async function scrollUp({ page }) {
   return page.evaluate(async () => {
     const scroller = /** @type {HTMLElement} */ (document.querySelector('.scroller'));
-    scroller.scrollTop -= 600;
+    scroller.scrollTop -= 1500;
     const top = scroller.getBoundingClientRect().top;
     const rows = [...document.querySelectorAll('.message')];
     const row = /** @type {Element} */ (rows.find((one) => one.getBoundingClientRect().top > top));
@@ -195,6 +196,14 @@ test('on a phone one pane at a time, with a way back', async (t) => {
   await window.isOpen('Grace Okafor');
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   assert.equal(overflow, 0, 'nothing sticks out');
+});
+
+test('a chat that is not there says so, and there is a way back', async (t) => {
+  const window = await annasWindow(t, PHONE);
+  await window.page.evaluate(() => (location.hash = '#/room/999999'));
+  await window.page.getByText('This chat is not available').waitFor();
+  await window.page.getByRole('button', { name: 'Back to the chats' }).tap();
+  await window.chat('Grace Okafor').waitFor();
 });
 
 test('the last state of the search decides, and nobody found is said', async (t) => {
