@@ -246,6 +246,22 @@ static void deliver_to_user(struct hub *h, struct hub_user *user, struct msg *m,
     }
 }
 
+/* Whether m is for the user by his memberships of now: what is said in a room he is in, from his
+ * join on; and what is said to him alone, unless it is about a room that he is not in. */
+static bool user_may_see(const struct hub_user *user, const struct msg *m)
+{
+    bool own = m->user_id == user->id;
+
+    if (own && (m->room_id == 0 || m->kind == MSG_LEAVE)) {
+        return true;
+    }
+    const struct hub_member *member = m->room_id == 0 ? NULL : member_find(user, m->room_id);
+
+    /* Only the join itself has the very id that the membership begins at. */
+    return member != NULL && m->id >= member->since && (own || m->kind != MSG_ROOM_NEW);
+}
+
+/* To all members but the one whom m is about, who has it already. */
 static void deliver_to_room(struct hub *h, struct hub_room *room, struct msg *m)
 {
     bool bulk = room->member_count > HUB_BULK_MEMBERS;
@@ -255,7 +271,7 @@ static void deliver_to_room(struct hub *h, struct hub_room *room, struct msg *m)
     {
         struct hub_member *member = list_entry(node, struct hub_member, in_room);
 
-        if (m->id > member->since || m->user_id == member->user->id) {
+        if (m->id > member->since && m->user_id != member->user->id) {
             deliver_to_user(h, member->user, m, bulk);
         }
     }
@@ -308,10 +324,10 @@ bool hub_publish(struct hub *h, struct msg *m)
 
     assert(!h->publishing);
     h->publishing = true;
-    if (user != NULL && (room == NULL || member_find(user, m->room_id) == NULL)) {
+    if (user != NULL && user_may_see(user, m)) {
         deliver_to_user(h, user, m, false);
     }
-    if (room != NULL) {
+    if (room != NULL && m->kind != MSG_ROOM_NEW) {
         deliver_to_room(h, room, m);
     }
     end_publishing(h);
@@ -323,15 +339,7 @@ bool hub_publish(struct hub *h, struct msg *m)
 
 bool hub_may_see(const struct hub_sub *sub, const struct msg *m)
 {
-    if (m->user_id == sub->user->id) {
-        return true;
-    }
-    if (m->room_id == 0) {
-        return false;
-    }
-    const struct hub_member *member = member_find(sub->user, m->room_id);
-
-    return member != NULL && m->id > member->since;
+    return user_may_see(sub->user, m);
 }
 
 bool hub_has_others(const struct hub_sub *sub)

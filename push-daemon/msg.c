@@ -15,6 +15,7 @@
 static const char *const kind_types[] = {
     [MSG_JOIN] = "member.join",
     [MSG_LEAVE] = "member.leave",
+    [MSG_ROOM_NEW] = "room.new",
     [MSG_SESSION_END] = "session.end",
 };
 static_assert(sizeof kind_types / sizeof *kind_types == MSG_KIND_MAX, "one type a kind");

@@ -15,6 +15,7 @@ enum msg_kind {
     MSG_OTHER,
     MSG_JOIN,        /* member.join: user_id is in room_id from here on */
     MSG_LEAVE,       /* member.leave: not any more */
+    MSG_ROOM_NEW,    /* room.new: what room_id is, for user_id alone, while he is in it */
     MSG_SESSION_END, /* session.end: a session of user_id is over */
     MSG_KIND_MAX
 };

@@ -107,13 +107,15 @@ language sql stable
 as $$
   select e.*
     from chat.event_after(p_from) e
-   where e.user_id = p_user_id
+   where e.user_id = p_user_id and (e.room_id is null or e.type = 'member.leave')
+      -- Only the join itself has the very id that the membership begins at.
       or exists (select from chat.member m
-                  where m.user_id = p_user_id and m.room_id = e.room_id and e.id > m.since)
+                  where m.user_id = p_user_id and m.room_id = e.room_id and e.id >= m.since)
+         and (e.type <> 'room.new' or e.user_id = p_user_id)
    order by e.id
 $$;
 comment on function chat.event_for(bigint, pg_snapshot) is
-  'Of the events that a cursor does not cover, those this person may see by today''s memberships, in order. Of a room that was left only what was addressed to the person himself (the member.leave) remains.';
+  'Of the events that a cursor does not cover, those this person may see by today''s memberships, in order. Of a room that was left only the person''s own member.leave remains.';
 
 create or replace function chat.epoch_begin() returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp

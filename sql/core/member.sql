@@ -31,8 +31,8 @@ begin
     from added a, lateral (select a.room_id as room, chat.person_brief(a.user_id) as "user", a.role,
                                   a.since_seq as last_seq) x
    order by a.since;
-  insert into chat.event (user_id, type, data)
-  select a.user_id, 'room.new', row_to_json(x)::text
+  insert into chat.event (room_id, user_id, type, data)
+  select a.room_id, a.user_id, 'room.new', row_to_json(x)::text
     from added a, lateral (select chat.room_json(a.room_id, a.user_id) as room) x
    order by a.since;
   return null;

@@ -125,7 +125,7 @@ create index event_xid_idx on chat.event (xid);
 comment on table chat.event is
   'The log of what changed, in the order of id within a room. Read by cursors (chat.cursor_now), never by "id >": commits are not in the order of ids.';
 comment on column chat.event.xid is 'The writing transaction, set by trigger: what cursors compare.';
-comment on column chat.event.room_id is 'For everybody in this room.';
+comment on column chat.event.room_id is 'For everybody in this room; room.new only for user_id, while in it.';
 comment on column chat.event.user_id is 'For this person''s own devices.';
 comment on column chat.event.data is 'The JSON text as clients get it.';
 

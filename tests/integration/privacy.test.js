@@ -176,6 +176,25 @@ describe('a room that was left', () => {
     for (const stream of [live, witness, resumed]) stream.close();
   });
 
+  it('leaves nothing behind for a cursor from before the join', async () => {
+    const cursor = (await bob.snapshot()).cursor;
+    const { id: room } = await alice.createRoom({ name: 'short', history: 'all' });
+    await alice.send(room, 'secret');
+    await alice.call('PUT', `rooms/${room}/members/${bob.id}`);
+    await alice.call('DELETE', `rooms/${room}/members/${bob.id}`);
+    const later = await bob.createRoom({ name: 'later' });
+    assert.deepEqual(await polled(bob, cursor), ['member.leave', 'member.join', 'room.new']);
+    // From the log, then from the daemon's memory.
+    for (const daemon of ['restarted', 'running']) {
+      if (daemon === 'restarted') await site.restart('pushd');
+      const resumed = bob.stream({ lastEventId: cursor });
+      await resumed.event('room.new', ({ room: created }) => created.id === later.id);
+      assert.deepEqual(resumed.events.filter(({ data }) => data.room === room).map(({ type }) => type), ['member.leave'], daemon);
+      assert.ok(!JSON.stringify(resumed.events).includes('secret'), daemon);
+      resumed.close();
+    }
+  });
+
   it('is whole again after a new join, but for what was said in between', async () => {
     const { id: room } = await alice.createRoom({ name: 'return', members: [bob.id] });
     const live = bob.stream();

@@ -26,7 +26,7 @@ COMMENT ON TABLE chat.event IS 'The log of what changed, in the order of id with
 
 COMMENT ON COLUMN chat.event.xid IS 'The writing transaction, set by trigger: what cursors compare.';
 
-COMMENT ON COLUMN chat.event.room_id IS 'For everybody in this room.';
+COMMENT ON COLUMN chat.event.room_id IS 'For everybody in this room; room.new only for user_id, while in it.';
 
 COMMENT ON COLUMN chat.event.user_id IS 'For this person''s own devices.';
 

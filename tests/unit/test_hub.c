@@ -92,9 +92,9 @@ static void test_rooms_and_users(void **state)
     attach(3, 3, 0, 0, 0);
     publish(11, ROOM, 0, "message.new");
     publish(12, ROOM_TWO, 0, "message.new");
-    publish(13, 0, 2, "room.new");
+    publish(13, ROOM, 2, "room.new");
     publish(14, 999, 0, "message.new");
-    publish(15, 0, 999, "room.new");
+    publish(15, ROOM, 999, "room.new");
     assert_got(0, 2, 11, 12);
     assert_got(1, 2, 11, 12);
     assert_got(2, 2, 11, 13);
@@ -108,12 +108,12 @@ static void test_once_to_each(void **state)
 {
     (void)state;
     attach(0, 1, ROOM, 0, 0);
-    attach(1, 2, 0, 0, 0);
+    attach(1, 2, ROOM, 0, 0);
     publish(11, ROOM, 1, "receipt.read");
     publish(12, ROOM, 2, "receipt.read");
     publish(13, 999, 2, "receipt.read");
     assert_got(0, 2, 11, 12);
-    assert_got(1, 2, 12, 13);
+    assert_got(1, 2, 11, 12);
 }
 
 static void test_join_and_leave_in_order(void **state)
@@ -163,16 +163,28 @@ static void test_may_see(void **state)
 {
     static const struct {
         int64_t id, room_id, user_id;
+        const char *type;
         bool may;
     } cases[] = {
-        {21, ROOM, 0, true}, {20, ROOM, 0, false}, {20, ROOM, 1, true}, {21, ROOM_TWO, 0, false},
-        {21, 999, 1, true},  {21, 0, 1, true},     {21, 0, 2, false},   {21, ROOM, 2, true},
+        {21, ROOM, 0, "x", true},
+        {19, ROOM, 0, "x", false}, /* of before the join */
+        {20, ROOM, 1, "member.join", true},
+        {19, ROOM, 1, "member.join", false}, /* an earlier one */
+        {21, ROOM_TWO, 0, "x", false},
+        {21, ROOM_TWO, 1, "x", false}, /* his own, about a room he is not in */
+        {21, ROOM_TWO, 1, "room.new", false},
+        {21, ROOM_TWO, 1, "member.leave", true},
+        {21, 0, 1, "x", true},
+        {21, 0, 2, "x", false},
+        {21, ROOM, 2, "x", true},
+        {21, ROOM, 1, "room.new", true},
+        {21, ROOM, 2, "room.new", false}, /* for the other newcomer alone */
     };
 
     (void)state;
     attach(0, 1, ROOM, 20, 0);
     for (size_t i = 0; i < COUNT(cases); i++) {
-        struct msg *m = event_of(cases[i].id, 1, cases[i].room_id, cases[i].user_id, "x");
+        struct msg *m = event_of(cases[i].id, 1, cases[i].room_id, cases[i].user_id, cases[i].type);
 
         assert_int_equal(hub_may_see(&screens[0].sub, m), cases[i].may);
         msg_unref(m);
@@ -258,7 +270,7 @@ static void test_bulk(void **state)
     }
     publish(12, ROOM, 0, "message.new");
     assert_true(screens[0].bulk);
-    publish(13, 0, 1, "room.new");
+    publish(13, ROOM, 1, "room.new");
     assert_false(screens[0].bulk);
     for (int i = 0; i < HUB_BULK_MEMBERS; i++) {
         hub_detach(&hub, &crowd[i].sub);
