@@ -71,7 +71,7 @@ for (const [kind, edit] of /** @type {Array<[string, (text: string) => string]>}
     );
     let log = '';
     for (const output of [apache.stdout, apache.stderr]) output.setEncoding('utf8').on('data', (text) => (log += text));
-    const ended = new Promise((resolve) => apache.once('exit', resolve));
+    const ended = new Promise((done) => apache.once('exit', done));
     t.after(async () => {
       apache.kill('SIGTERM');
       await ended;
