@@ -267,6 +267,19 @@ test('wake: a waiting stream connects at once, a silent one is rebuilt, a fresh 
   assert.deepEqual(asked, ['start', 'm1', 'm1']);
 });
 
+test('a clock that jumped: the machine slept, and the connection is made anew', async () => {
+  const { stream, seqs, asked } = await scripted([says(event(1), mark('m1')), says(event(2))], {
+    times: { ...TIMES, tickMs: 20 },
+  });
+  stream.start();
+  await got(seqs, [1]);
+  const { now } = Date;
+  cleanups.push(() => (Date.now = now));
+  Date.now = () => now() + 3_600_000;
+  await got(seqs, [1, 2]);
+  assert.deepEqual(asked, ['start', 'm1']);
+});
+
 test('stop and start resume', async () => {
   const { stream, seqs, asked, states } = await scripted([says(event(1), mark('m1')), says(event(2))]);
   stream.start();

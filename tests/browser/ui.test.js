@@ -134,6 +134,15 @@ test('unread messages are counted, divided off, and read when they are seen', as
   await waitFor(async () => (await chat.locator('.badge-count').textContent()) === '', { what: 'the badge to go' });
 });
 
+test('what comes in is read out, what was there before is not', async (t) => {
+  const window = await annasWindow(t);
+  await window.openChat('Grace Okafor');
+  const region = window.page.locator('confab-message-list [aria-live="polite"]');
+  assert.equal(await region.textContent(), '');
+  await grace.send(room, 'for the ears');
+  await waitFor(async () => (await region.textContent()) === 'Grace Okafor: for the ears', { what: 'the announcement' });
+});
+
 test('a refused message says so, and can be discarded or sent again', async (t) => {
   const window = await annasWindow(t);
   await window.openChat('Grace Okafor');
