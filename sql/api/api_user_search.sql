@@ -18,22 +18,22 @@ begin
     perform chat.fail('CF007', 'This may have up to 100 characters.', 'q');
   end if;
   with candidate as (
-    select p.*, case when p.login = v_q then 0 when p.login ^@ v_q and p.login not like '+%' then 1 else 2 end as rank
+    select p as person, p.id, case when p.login = v_q then 0 when p.login ^@ v_q and p.login not like '+%' then 1 else 2 end as rank
       from chat.person p
      where p.id <> v_viewer_id
        and (p.login = v_q or (p.login ^@ v_q and p.login not like '+%') or p.name_words @@ v_words)
   ), page as (
-    select c.id, c.rank, row_number() over (order by c.rank, c.id) as nth
+    select c.person, c.id, c.rank, row_number() over (order by c.rank, c.id) as nth
       from candidate c
      where (c.rank, c.id) > (v_after[1], v_after[2])
      order by c.rank, c.id
      limit v_limit + 1
   )
-  select json_agg(chat.person_json(p, v_viewer_id) order by g.nth) filter (where g.nth <= v_limit),
+  select json_agg(chat.person_json(g.person, v_viewer_id) order by g.nth) filter (where g.nth <= v_limit),
          count(*),
          max(g.rank || '.' || g.id) filter (where g.nth = v_limit)
     into v_items, v_count, v_next
-    from page g join chat.person p on p.id = g.id;
+    from page g;
   return chat.answered(200,
              json_build_object('items', coalesce(v_items, '[]'), 'has_more', v_count > v_limit),
              case when v_count > v_limit
