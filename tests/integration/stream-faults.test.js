@@ -121,6 +121,47 @@ test('3.3 thousands of events of overlapping transactions: exact, live and resum
   await Promise.all([steady.stop(), nervous.stop()]);
 });
 
+/** The room's events that are for bob, by the log alone: from each joining to the leaving after it. @param {number} room */
+async function forBob(room) {
+  const rows = await site.sql('select id, user_id, type from chat.event where room_id = $1 order by id', [room]);
+  let inside = false;
+  return rows.filter(({ user_id: user, type }) => {
+    const own = Number(user) === bob.id;
+    if (own && type === 'member.join') inside = true;
+    const his = inside || own;
+    if (own && type === 'member.leave') inside = false;
+    return his;
+  }).map((row) => Number(row.id));
+}
+
+/** @param {Follower} follower @param {number} room @returns {number[]} the same, as they came (room.new is the person's, not the room's) */
+const cameOf = (follower, room) => follower.events
+  .filter(({ type, data }) => type !== 'room.new' && (data.message?.room ?? data.room) === room)
+  .map((event) => event.data.eid);
+
+test('6.6 P6 joining and leaving under traffic: all of each stay, and nothing else', { timeout: 90_000 }, async () => {
+  const room = await alice.createRoom('revolving door');
+  const steady = new Follower(bob);
+  const nervous = new Follower(bob, { onReader: (reader) => setTimeout(() => reader.close(), 20 + Math.random() * 100) });
+  await Promise.all([steady.opened(), nervous.opened()]);
+  const traffic = [new Traffic(room, 1), new Traffic(room, 1), new Traffic(room, 1)];
+  for (let n = 0; n < 25; n++) {
+    await alice.add(room, bob.id);
+    await pause(Math.random() * 40);
+    await alice.remove(room, bob.id);
+    await pause(Math.random() * 20);
+  }
+  await Promise.all(traffic.map((each) => each.stop()));
+  const expected = await forBob(room);
+  assert.ok(expected.length > 100 && expected.length < (await written(room)).length);
+
+  await site.waitFor(() => cameOf(steady, room).length >= expected.length, { what: 'all events' }).catch(() => {});
+  assert.deepEqual(cameOf(steady, room), expected);
+  const his = new Set(expected);
+  assert.deepEqual(cameOf(nervous, room).filter((eid) => !his.has(eid)), []);
+  await Promise.all([steady.stop(), nervous.stop()]);
+});
+
 test('7.3 the daemon is killed and restarted under traffic', { timeout: 60_000 }, async () => {
   const room = await newRoom();
   const follower = new Follower(bob);

@@ -161,7 +161,7 @@ test('1.2 a head that does not come: closed in time', async () => {
   await Promise.all([silent.ended(), half.ended(), slow.ended()]);
   clearInterval(drip);
   assert.ok(Date.now() - began >= HANDSHAKE_MS - 50);
-  assert.ok(Date.now() - began < HANDSHAKE_MS + 1500);
+  assert.ok(Date.now() - began < HANDSHAKE_MS + 4000);
   await site.logged('pushd', /reason=handshake/);
 });
 
