@@ -127,10 +127,10 @@ static const struct conf_option options[] = {
     NUMBER(db_connect_timeout_s, "3", 2, 60, false,
            "seconds after which a connection attempt to the database is given up"),
 
-    NUMBER(workers, "8", 1, 1000, false,
+    NUMBER(workers, "16", 1, 1000, false,
            "number of FastCGI workers; at most half of them wait for one room"),
     NUMBER(worker_requests, "10000", 1, 1000000000, false,
-           "requests after which a worker ends, to be replaced by a fresh one"),
+           "requests after which a worker begins anew, with fresh memory"),
     NUMBER(request_body_bytes, "65536", 1024, 16777216, false, "longest request body"),
     NUMBER(password_hashes_at_once, "2", 1, 64, false,
            "passwords hashed at the same time, by all workers together"),

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "common/log.h"
 #include "common/settings.h"
@@ -149,9 +150,12 @@ static void app_close(struct app *app)
     db_free(app->db);
 }
 
-/* Serves until it is time to go. False when it cannot go on. */
-static bool serve(struct app *app, struct settings *settings, const struct options *o,
-                  const sigset_t *wait_mask)
+/* Why a worker does not serve any more. */
+enum served { SERVED_OUT, SERVED_SHARE, SERVED_FAILED };
+
+/* Serves until it is told to stop, has served its share, or cannot go on. */
+static enum served serve(struct app *app, struct settings *settings, const struct options *o,
+                         const sigset_t *wait_mask)
 {
     int64_t served = 0;
 
@@ -159,7 +163,7 @@ static bool serve(struct app *app, struct settings *settings, const struct optio
         switch (gateway_accept(app->gateway, wait_mask)) {
         case GATEWAY_REQUEST:
             if (served == 0 && !(settings_adopt(settings, o, app->gateway) && app_open(app))) {
-                return false;
+                return SERVED_FAILED;
             }
             exchange_run(app);
             served++;
@@ -167,13 +171,24 @@ static bool serve(struct app *app, struct settings *settings, const struct optio
         case GATEWAY_INTERRUPTED:
             break;
         case GATEWAY_END:
-            return true;
+            return SERVED_OUT;
         case GATEWAY_FAILED:
             log_err("accept");
-            return false;
+            return SERVED_FAILED;
         }
     }
-    return true;
+    return stop_requested ? SERVED_OUT : SERVED_SHARE;
+}
+
+/*
+ * Becomes a fresh worker on the same socket: one that ended would throw away the requests that are
+ * waiting there already, and a web server answers those with an error.
+ */
+static void recycle(char **argv)
+{
+    log_info("recycle");
+    execv("/proc/self/exe", argv);
+    log_err("recycle");
 }
 
 int main(int argc, char **argv)
@@ -208,10 +223,13 @@ int main(int argc, char **argv)
         fatalx("start: libfcgi does not start");
     }
     const sigset_t wait_mask = signals_set();
-    bool good = serve(&app, &settings, &o, &wait_mask);
+    enum served served = serve(&app, &settings, &o, &wait_mask);
 
     app_close(&app);
     gateway_free(app.gateway);
     settings_clear(&settings);
-    return good ? EXIT_SUCCESS : EXIT_FAILURE;
+    if (served == SERVED_SHARE) {
+        recycle(argv);
+    }
+    return served == SERVED_FAILED ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -81,6 +81,11 @@ declare
   c_broadcast_members constant int := 100;
   v_read_seq bigint;
 begin
+  -- A send that is under way holds its sender's row.
+  perform from chat.member where room_id = p_room_id and user_id = p_user_id for no key update skip locked;
+  if not found then
+    perform chat.room_queue(p_room_id);
+  end if;
   update chat.member m
      set read_seq = least(p_seq, c.last_seq)
     from chat.room_counter c

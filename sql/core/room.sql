@@ -1,25 +1,31 @@
 -- Rooms, their lock, and who may see them.
 
-create or replace function chat.room_lock(p_room_id bigint) returns void
+create or replace function chat.room_queue(p_room_id bigint) returns void
 language plpgsql
 as $$
 declare
   c_turned_away_ms constant text := '100';
-  v_waiters int;
+  v_waiters constant int := coalesce(nullif(current_setting('chat.room_waiters', true), ''), '0');
 begin
-  perform from chat.room_counter where room_id = p_room_id for no key update skip locked;
-  if found then
-    return;
-  end if;
-  -- Somebody holds it. Of the workers only some may wait their whole lock_timeout for one room, so that
-  -- a transaction left open stops one room and not the site; the others wait as long as a busy room needs.
-  v_waiters := coalesce(nullif(current_setting('chat.room_waiters', true), ''), '0');
   if v_waiters > 0 and not exists (
        select from generate_series(1, v_waiters) slot
         where pg_try_advisory_xact_lock(hashint8extended(p_room_id, slot))) then
     perform set_config('lock_timeout', c_turned_away_ms, true);
   end if;
-  perform from chat.room_counter where room_id = p_room_id for no key update;
+end
+$$;
+comment on function chat.room_queue(bigint) is
+  'Before waiting for something of a room that another transaction holds: of the workers only chat.room_waiters may wait their whole lock_timeout for one room, so that a transaction left open stops one room and not the site; the others wait as long as a busy room needs.';
+
+create or replace function chat.room_lock(p_room_id bigint) returns void
+language plpgsql
+as $$
+begin
+  perform from chat.room_counter where room_id = p_room_id for no key update skip locked;
+  if not found then
+    perform chat.room_queue(p_room_id);
+    perform from chat.room_counter where room_id = p_room_id for no key update;
+  end if;
 end
 $$;
 comment on function chat.room_lock(bigint) is

@@ -22,14 +22,18 @@ async function stopOneRoom(site) {
   const [alice, bob] = await Promise.all([Person.register(site, 'alice'), Person.register(site, 'bob')]);
   const stuck = (await alice.dialogWith(bob)).id;
   const free = (await alice.createRoom({ name: 'free', members: [bob.id] })).id;
+  await bob.send(stuck, 'well?');
   const psql = await site.connect('confab_admin');
   await psql.query('begin');
   await psql.query('insert into chat.message (room_id, sender_id, body) values ($1, $2, $3)', [stuck, alice.id, 'hm']);
 
-  // More senders than workers, all for the room that is stuck.
+  // More requests than workers, all for the room that is stuck; the transaction holds its sender's read mark, too.
   const began = performance.now();
-  const refused = Array.from({ length: 8 }, () =>
-    alice.request('POST', `rooms/${stuck}/messages`, { body: 'hello?' }).then((answer) => ({
+  const refused = Array.from({ length: 12 }, (_, n) =>
+    (n % 2 === 0
+      ? alice.request('POST', `rooms/${stuck}/messages`, { body: 'hello?' })
+      : alice.request('PUT', `rooms/${stuck}/read`, { seq: 1 })
+    ).then((answer) => ({
       answer,
       ms: performance.now() - began,
     })),
@@ -47,5 +51,5 @@ async function stopOneRoom(site) {
   await psql.query('commit');
   await alice.send(stuck, 'thanks');
   const { items } = await bob.history(stuck);
-  assert.deepEqual(items.map((/** @type {any} */ m) => [m.seq, m.body]), [[1, 'hm'], [2, 'thanks']]);
+  assert.deepEqual(items.map((/** @type {any} */ m) => [m.seq, m.body]), [[1, 'well?'], [2, 'hm'], [3, 'thanks']]);
 }
