@@ -84,7 +84,7 @@ class Run {
 
   /** Ctrl-C, or another way to end it; then nothing of it may be left. @param {NodeJS.Signals} [signal] */
   async stop(signal = 'SIGINT') {
-    if (this.child.exitCode !== null) return this.child.exitCode;
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return this.child.exitCode;
     const before = this.descendants().filter(({ name }) => PROGRAMS.test(name));
     process.kill(-this.pid, signal);
     const status = await this.ended;
