@@ -41,6 +41,7 @@ export class Outbox extends Emitter {
   #backoffs = new Map();
   /** @type {Map<string, number>} tries answered `internal`, by client_id */
   #internal = new Map();
+  #lastAt = 0;
   #stopped = false;
 
   /**
@@ -68,8 +69,10 @@ export class Outbox extends Emitter {
 
   /** @param {number} room @param {string} body */
   add(room, body) {
+    // No two at the same time: the order of writing must survive a reload.
+    this.#lastAt = Math.max(Date.now(), this.#lastAt + 1);
     /** @type {OutboxItem} */
-    const item = { client_id: newClientId(), room, body, at: new Date().toISOString(), state: 'queued' };
+    const item = { client_id: newClientId(), room, body, at: new Date(this.#lastAt).toISOString(), state: 'queued' };
     this.#items.set(item.client_id, item);
     this.#save(item);
     this.#changed(item);
@@ -221,11 +224,9 @@ export class Outbox extends Emitter {
     const storage = this.#storage;
     if (!storage) return;
     const keys = Array.from({ length: storage.length }, (_, i) => storage.key(i) ?? '');
-    const kept = keys.filter((key) => key.startsWith(this.#prefix)).map((key) => this.#read(key));
-    kept.sort((a, b) => (a && b && a.at < b.at ? -1 : 1));
-    for (const item of kept) {
-      if (item) this.#items.set(item.client_id, item.state === 'failed' ? item : { ...item, state: 'queued' });
-    }
+    const kept = keys.filter((key) => key.startsWith(this.#prefix)).flatMap((key) => this.#read(key) ?? []);
+    kept.sort((a, b) => (a.at < b.at ? -1 : 1));
+    for (const item of kept) this.#items.set(item.client_id, item.state === 'failed' ? item : { ...item, state: 'queued' });
   }
 
   /** @param {string} key @returns {OutboxItem|null} null for what is not ours to read */

@@ -38,6 +38,7 @@ export class ReadMarks {
     if (batch.length === 0) return;
     this.#timer = setTimeout(() => this.#tell(), INTERVAL_MS);
     const results = await Promise.all(batch.map(([room, seq]) => this.#put(room, seq)));
+    if (this.#timer === undefined) return this.#pending.clear(); // stopped meanwhile
     if (results.every(Boolean)) return this.#backoff.reset();
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#tell(), INTERVAL_MS + this.#backoff.next());

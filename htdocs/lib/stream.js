@@ -1,4 +1,5 @@
 // @ts-check
+import { ApiError } from './api.js';
 import { Backoff } from './backoff.js';
 import { Emitter } from './emitter.js';
 import { PollTransport } from './transport-poll.js';
@@ -160,8 +161,9 @@ export class Stream extends Emitter {
         if (signal.aborted) return;
         this.#cursor = cursor;
       } catch (err) {
-        if (!signal.aborted) this.#failed(/** @type {any} */ (err));
-        return;
+        if (!signal.aborted) this.#failed(err instanceof ApiError ? err : { code: 'bootstrap' });
+        if (err instanceof ApiError) return;
+        throw err; // a fault in the program: tried again, but not kept quiet
       }
     }
     this.#transport = this.#sseFailures < SSE_TRIES ? this.#openSse(this.#cursor) : this.#openPoll(this.#cursor);
