@@ -89,6 +89,7 @@ PROGRAMS := $(if $(FCGI_SRC),confab.fcgi) $(if $(PUSH_SRC),confab-pushd)
 .DEFAULT_GOAL := all
 
 all: $(PROGRAMS:%=build/$(V)/%) ## build both programs (SAN=1: with sanitizers)
+	@:
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -137,6 +138,7 @@ FRONT ?= apache
 
 # In two steps, since the libraries' flags are asked of pkg-config when make starts.
 run: ## install what is missing, build, and serve on http://localhost:8080 until Ctrl-C
+	@FRONT=$(FRONT) tools/site check
 	@tools/install-deps run $(filter lighttpd,$(FRONT))
 	@$(MAKE) --no-print-directory all
 	@BUILD=build/$(V) FRONT=$(FRONT) exec tools/site run
