@@ -39,5 +39,9 @@ select is_empty(
        and p.proname ~ '^(feed_|cursor_|event_after|event_for|api_(events|snapshot)$)'$$,
   'nothing that makes or reads by a cursor is volatile');
 
+select is_empty(
+  $$select tgname from pg_trigger where tgrelid in ('chat.event'::regclass, 'chat.message'::regclass) and tgtype & 3 = 1 and not tgisinternal$$,
+  'what follows an INSERT of messages or events is done once a statement');
+
 select finish();
 rollback;
