@@ -337,6 +337,14 @@ static void displace_oldest(struct conn *newest)
     }
 }
 
+/* How long a stream lives: a random time, but not beyond its session. */
+static int64_t life_s(const struct settings *s, int64_t expires_in_s)
+{
+    int64_t age_s = clock_jitter(s->stream_age_min_s, s->stream_age_max_s);
+
+    return age_s < expires_in_s + 1 ? age_s : expires_in_s + 1;
+}
+
 bool conn_attach(struct conn *c, const struct handshake_answer *answer)
 {
     const struct settings *settings = c->set->settings;
@@ -361,10 +369,11 @@ bool conn_attach(struct conn *c, const struct handshake_answer *answer)
     }
     conns_session_alive(c->set, c->session);
     if (!c->handshake->was_live) {
-        c->ends_ms =
-            now + 1000 * clock_jitter(settings->stream_age_min_s, settings->stream_age_max_s);
+        c->ends_ms = now + 1000 * life_s(c->set->settings, answer->expires_in_s);
     }
-    wheel_add(&c->set->wheel, &c->timer, now + settings->stream_heartbeat_ms);
+    int64_t beat_ms = now + settings->stream_heartbeat_ms;
+
+    wheel_add(&c->set->wheel, &c->timer, beat_ms < c->ends_ms ? beat_ms : c->ends_ms);
     conn_set_state(c, CONN_LIVE);
     c->set->stats->counts[STAT_STREAMS]++;
     displace_oldest(c);
@@ -476,7 +485,7 @@ static void live_due(struct conn *c, int64_t now_ms)
     if (!queue_empty(&c->out) && now_ms - c->wrote_ms > CONN_STUCK_MS) {
         conn_close(c, REASON_SLOW);
     } else if (now_ms >= c->ends_ms) {
-        conn_bye(c, REASON_AGE, conns_retry_ms(c->set));
+        conn_bye(c, REASON_AGE, clock_jitter(0, CONN_RENEW_MS));
     } else {
         beat(c, now_ms);
     }

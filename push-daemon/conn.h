@@ -23,6 +23,7 @@
 
 #define CONN_MAX_BYTES   512   /* of memory for each, beside what the kernel takes */
 #define CONN_DRAIN_MS    5000  /* to take what was last written and to close */
+#define CONN_RENEW_MS    500   /* at most, until a stream that reached its age is back */
 #define CONN_STUCK_MS    60000 /* without taking anything of what waits */
 #define CONN_EXTRA_BYTES 16384 /* that a client may send after its request head */
 

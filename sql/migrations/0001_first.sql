@@ -122,6 +122,8 @@ create table chat.event (
 );
 alter sequence chat.event_id_seq owned by chat.event.id;
 create index event_xid_idx on chat.event (xid);
+create index event_room_id_idx on chat.event (room_id, xid);
+create index event_user_id_idx on chat.event (user_id, xid) where user_id is not null;
 comment on table chat.event is
   'The log of what changed, in the order of id within a room. Read by cursors (chat.cursor_now), never by "id >": commits are not in the order of ids.';
 comment on column chat.event.xid is 'The writing transaction, set by trigger: what cursors compare.';

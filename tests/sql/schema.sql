@@ -267,6 +267,10 @@ ALTER TABLE ONLY chat.session
 ALTER TABLE ONLY chat.session
     ADD CONSTRAINT session_token_hash_key UNIQUE (token_hash);
 
+CREATE INDEX event_room_id_idx ON chat.event USING btree (room_id, xid);
+
+CREATE INDEX event_user_id_idx ON chat.event USING btree (user_id, xid) WHERE (user_id IS NOT NULL);
+
 CREATE INDEX event_xid_idx ON chat.event USING btree (xid);
 
 CREATE INDEX member_user_id_idx ON chat.member USING btree (user_id);
