@@ -3,7 +3,6 @@
  * at a time, until it is told to stop or has served its share.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,75 +10,17 @@
 
 #include "common/log.h"
 #include "common/settings.h"
+#include "common/start.h"
 #include "common/token.h"
 #include "exchange.h"
 #include "gateway.h"
 
-#define EXIT_USAGE 2
-
 static volatile sig_atomic_t stop_requested;
-
-struct options {
-    const char *file; /* borrowed from argv; NULL: the default */
-    bool check;
-    bool dump;
-};
 
 static void on_stop(int signo)
 {
     (void)signo;
     stop_requested = 1;
-}
-
-static void usage(FILE *out)
-{
-    fputs("usage: confab.fcgi [-c FILE] [-n | -T | -h | -V]\n"
-          "  -c FILE        read this configuration file\n"
-          "  -n             check the configuration and exit\n"
-          "  -T             print the effective configuration and exit\n"
-          "  -h, --help     print this and exit\n"
-          "  -V, --version  print the version and exit\n"
-          "Without -n, -T, -h and -V it serves the web server that started it.\n",
-          out);
-}
-
-static struct options options_read(int argc, char **argv)
-{
-    static const struct option long_options[] = {
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},
-        {NULL, 0, NULL, 0},
-    };
-    struct options o = {.file = NULL};
-    int c = 0;
-
-    while ((c = getopt_long(argc, argv, "c:nThV", long_options, NULL)) != -1) {
-        switch (c) {
-        case 'c':
-            o.file = optarg;
-            break;
-        case 'n':
-            o.check = true;
-            break;
-        case 'T':
-            o.dump = true;
-            break;
-        case 'h':
-            usage(stdout);
-            exit(EXIT_SUCCESS);
-        case 'V':
-            puts("confab.fcgi " CONFAB_VERSION);
-            exit(EXIT_SUCCESS);
-        default:
-            usage(stderr);
-            exit(EXIT_USAGE);
-        }
-    }
-    if (optind < argc) {
-        usage(stderr);
-        exit(EXIT_USAGE);
-    }
-    return o;
 }
 
 /* SIGTERM, SIGUSR1 and SIGINT end the worker, but never a request: they are blocked, and let in
@@ -103,27 +44,18 @@ static sigset_t signals_set(void)
     return waiting;
 }
 
-static void settings_apply(const struct settings *s)
-{
-    enum log_level level = LOG_LEVEL_INFO;
-
-    if (log_level_parse(s->log_level, &level)) {
-        log_set_level(level);
-    }
-}
-
 /*
  * On shared hosting only the web server's own file can say where the configuration is (SetEnv in
  * .htaccess), and FastCGI hands that on with each request: the first one counts. What is named on
  * the command line or in the environment goes before it. False when it cannot be used.
  */
-static bool settings_adopt(struct settings *s, const struct options *o, const struct gateway *g)
+static bool settings_adopt(struct settings *s, const char *conf_path, const struct gateway *g)
 {
     const char *file = gateway_variable(g, "CONFAB_CONF");
     struct settings adopted;
     struct conf_error why;
 
-    if (file == NULL || o->file != NULL || getenv("CONFAB_CONF") != NULL) {
+    if (file == NULL || conf_path != NULL || getenv("CONFAB_CONF") != NULL) {
         return true;
     }
     if (settings_load(&adopted, file, &why) != CONFAB_OK) {
@@ -132,7 +64,7 @@ static bool settings_adopt(struct settings *s, const struct options *o, const st
     }
     settings_clear(s);
     *s = adopted;
-    settings_apply(s);
+    start_log(s);
     return true;
 }
 
@@ -154,7 +86,7 @@ static void app_close(struct app *app)
 enum served { SERVED_OUT, SERVED_SHARE, SERVED_FAILED };
 
 /* Serves until it is told to stop, has served its share, or cannot go on. */
-static enum served serve(struct app *app, struct settings *settings, const struct options *o,
+static enum served serve(struct app *app, struct settings *settings, const char *conf_path,
                          const sigset_t *wait_mask)
 {
     int64_t served = 0;
@@ -162,7 +94,8 @@ static enum served serve(struct app *app, struct settings *settings, const struc
     while (!stop_requested && served < settings->worker_requests) {
         switch (gateway_accept(app->gateway, wait_mask)) {
         case GATEWAY_REQUEST:
-            if (served == 0 && !(settings_adopt(settings, o, app->gateway) && app_open(app))) {
+            if (served == 0 &&
+                !(settings_adopt(settings, conf_path, app->gateway) && app_open(app))) {
                 return SERVED_FAILED;
             }
             exchange_run(app);
@@ -193,22 +126,11 @@ static void recycle(char **argv)
 
 int main(int argc, char **argv)
 {
+    static const struct program program = {
+        "confab.fcgi", "fcgi",
+        "Without -n, -T, -h and -V it serves the web server that started it.\n"};
     struct settings settings;
-    struct conf_error why;
-    const struct options o = options_read(argc, argv);
-
-    log_init("fcgi", LOG_LEVEL_INFO);
-    if (settings_load(&settings, o.file, &why) != CONFAB_OK) {
-        fatalx("configuration %s", why.text);
-    }
-    settings_apply(&settings);
-    if (o.dump) {
-        conf_dump(&settings_table, &settings, stdout);
-    }
-    if (o.dump || o.check) {
-        settings_clear(&settings);
-        return EXIT_SUCCESS;
-    }
+    const char *conf_path = start_program(&program, argc, argv, &settings);
 
     if (!gateway_present()) {
         fatalx("start: no web server started this program; see confab.fcgi(8)");
@@ -223,7 +145,7 @@ int main(int argc, char **argv)
         fatalx("start: libfcgi does not start");
     }
     const sigset_t wait_mask = signals_set();
-    enum served served = serve(&app, &settings, &o, &wait_mask);
+    enum served served = serve(&app, &settings, conf_path, &wait_mask);
 
     app_close(&app);
     gateway_free(app.gateway);

@@ -8,7 +8,6 @@
  */
 #include <event2/event.h>
 #include <event2/event_struct.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -17,6 +16,7 @@
 #include "clock.h"
 #include "common/log.h"
 #include "common/settings.h"
+#include "common/start.h"
 #include "common/token.h"
 #include "conns.h"
 #include "feed.h"
@@ -30,14 +30,9 @@
 static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
 #define SIGNAL_COUNT (sizeof signals / sizeof *signals)
 
-struct options {
-    const char *conf_path; /* borrowed from argv; NULL: the default */
-    bool check_only, dump;
-};
-
 struct daemon {
     struct settings settings;
-    struct options options;
+    const char *conf_path;   /* borrowed from argv; NULL: the default */
     struct event_base *base; /* owned */
     struct stats stats;
     struct conns conns;
@@ -47,68 +42,6 @@ struct daemon {
     struct event stop_timer;
     int64_t stop_by_ms; /* 0: running */
 };
-
-static void usage(FILE *out)
-{
-    fputs("usage: confab-pushd [-c FILE] [-n | -T]\n"
-          "  -c FILE        read this configuration (else $CONFAB_CONF, else the default)\n"
-          "  -n             check the configuration and exit\n"
-          "  -T             print the effective configuration and exit\n"
-          "  -h, --help     print this and exit\n"
-          "  -V, --version  print the version and exit\n",
-          out);
-}
-
-/* Exits where the options say so. */
-static struct options parse_options(int argc, char **argv)
-{
-    static const struct option names[] = {
-        {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {NULL, 0, NULL, 0}};
-    struct options o = {.conf_path = NULL};
-    int c;
-
-    while ((c = getopt_long(argc, argv, "c:nThV", names, NULL)) != -1) {
-        switch (c) {
-        case 'c':
-            o.conf_path = optarg;
-            break;
-        case 'n':
-            o.check_only = true;
-            break;
-        case 'T':
-            o.dump = true;
-            break;
-        case 'h':
-            usage(stdout);
-            exit(EXIT_SUCCESS);
-        case 'V':
-            puts("confab-pushd " CONFAB_VERSION);
-            exit(EXIT_SUCCESS);
-        default:
-            usage(stderr);
-            exit(2);
-        }
-    }
-    if (optind < argc) {
-        usage(stderr);
-        exit(2);
-    }
-    return o;
-}
-
-static void load_settings(struct daemon *d)
-{
-    struct conf_error e;
-    enum log_level level = LOG_LEVEL_INFO;
-
-    log_init("push", level);
-    if (settings_load(&d->settings, d->options.conf_path, &e) != CONFAB_OK) {
-        fatalx("config error=\"%s\"", e.text);
-    }
-    if (log_level_parse(d->settings.log_level, &level)) {
-        log_set_level(level);
-    }
-}
 
 /* ---- Running ---- */
 
@@ -136,15 +69,10 @@ static void begin_stop(struct daemon *d)
 
 static void reload(struct daemon *d)
 {
-    enum log_level level;
-
-    if (!reload_settings(&d->settings, d->options.conf_path)) {
-        return;
+    if (reload_settings(&d->settings, d->conf_path)) {
+        start_log(&d->settings);
+        feed_reload(d->feed);
     }
-    if (log_level_parse(d->settings.log_level, &level)) {
-        log_set_level(level);
-    }
-    feed_reload(d->feed);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *arg)
@@ -217,17 +145,10 @@ static void stop(struct daemon *d)
 
 int main(int argc, char **argv)
 {
+    static const struct program program = {"confab-pushd", "push", ""};
     static struct daemon d;
 
-    d.options = parse_options(argc, argv);
-    load_settings(&d);
-    if (d.options.dump) {
-        conf_dump(&settings_table, &d.settings, stdout);
-    }
-    if (d.options.dump || d.options.check_only) {
-        settings_clear(&d.settings);
-        return EXIT_SUCCESS;
-    }
+    d.conf_path = start_program(&program, argc, argv, &d.settings);
     start(&d);
     event_base_dispatch(d.base);
     stop(&d);

@@ -74,7 +74,7 @@ test('-n checks, -T prints what can be read again', async () => {
     await writeFile(conf, bad);
     const { code, err } = await run(['-c', conf, '-n']);
     assert.equal(code, 1, bad);
-    assert.match(err, /config error=/, bad);
+    assert.match(err, /configuration /, bad);
   }
   assert.equal((await run(['-c', join(dir, 'missing'), '-n'])).code, 1);
 });
