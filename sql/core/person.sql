@@ -5,21 +5,21 @@ returns text
 language plpgsql stable
 as $$
 declare
-  -- What shows nothing: spaces of all kinds, zero-width characters, bidi controls, fillers, tags.
-  c_blank constant text := '^[\s\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]*$';
-  c_control constant text := '[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]|\r(?!\n)';
-  c_control_or_line constant text := '[\u0001-\u001f\u007f-\u009f\u2028\u2029]';
   v_text text := p_text;
 begin
   if not p_lines then
     v_text := normalize(btrim(p_text), nfc);
   end if;
-  if v_text is null or char_length(v_text) > p_max or (p_min > 0 and v_text ~ c_blank) then
+  -- Not only what shows nothing: spaces of all kinds, zero-width characters, bidi controls, fillers, tags.
+  if v_text is null or char_length(v_text) > p_max or p_min > 0 and v_text ~
+       '^[\s\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]*$' then
     perform chat.fail('CF007', case when p_min > 0
       then format('This needs 1 to %s characters, of which at least one is visible.', p_max)
       else format('This may have up to %s characters.', p_max) end, p_field);
   end if;
-  if v_text ~ (case when p_lines then c_control else c_control_or_line end) then
+  -- Controls: with p_lines all but tab, LF and CR LF.
+  if v_text ~ (case when p_lines then '[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]|\r(?!\n)'
+                    else '[\u0001-\u001f\u007f-\u009f\u2028\u2029]' end) then
     perform chat.fail('CF007', 'Control characters are not allowed.', p_field);
   end if;
   return v_text;
