@@ -199,6 +199,16 @@ void conns_hold_user(struct conns *set, int64_t user_id)
     hub_each_sub(&set->hub, user_id, hold_one);
 }
 
+static void drop_one(struct hub_sub *sub)
+{
+    conn_close(list_entry(sub, struct conn, sub), REASON_MEMORY);
+}
+
+void conns_drop_user(struct conns *set, int64_t user_id)
+{
+    hub_each_sub(&set->hub, user_id, drop_one);
+}
+
 void conns_session_alive(struct conns *set, struct session *s)
 {
     struct list *node, *tmp;

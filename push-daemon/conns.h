@@ -87,6 +87,9 @@ void conns_flush(struct conns *set);
 bool conns_behind(const struct conns *set);
 /* A session of this user has ended: his streams are held until each one's session is looked up. */
 void conns_hold_user(struct conns *set, int64_t user_id);
+/* Memory for what this user is to get was missing: his streams are closed, and resume by their
+ * cursors. */
+void conns_drop_user(struct conns *set, int64_t user_id);
 /* The session was looked up: alive, or over. */
 void conns_session_alive(struct conns *set, struct session *s);
 void conns_session_over(struct conns *set, struct session *s);

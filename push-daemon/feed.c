@@ -143,8 +143,9 @@ static bool publish(struct feed *feed, const struct msg_event *event)
     }
     conns_begin_look(feed->conns);
     ring_add(&feed->ring, m);
-    bool whole = hub_publish(&feed->conns->hub, m);
-
+    if (!hub_publish(&feed->conns->hub, m)) {
+        conns_drop_user(feed->conns, m->user_id);
+    }
     if (m->kind == MSG_SESSION_END) {
         conns_hold_user(feed->conns, m->user_id);
         feed->wake = true;
@@ -152,7 +153,7 @@ static bool publish(struct feed *feed, const struct msg_event *event)
     feed->stats->counts[STAT_EVENTS]++;
     feed->stall_bytes += (int64_t)m->sse_len;
     msg_unref(m);
-    return whole;
+    return true;
 }
 
 static void take_event(struct feed *feed, const struct pg_row *row)

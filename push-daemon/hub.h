@@ -64,7 +64,7 @@ enum hub_sync hub_set_rooms(struct hub *h, int64_t user_id, const struct hub_mem
                             size_t count) __attribute__((warn_unused_result));
 
 /* Delivers m to the members of its room and to its user, once to each subscriber, and applies it
- * when it is a join or a leave. False when a join was lost for want of memory. */
+ * when it is a join or a leave. False when, for want of memory, the user did not join. */
 bool hub_publish(struct hub *h, struct msg *m) __attribute__((warn_unused_result));
 
 /* Whether an old event is for this subscriber's user, by his memberships of now. */

@@ -161,13 +161,18 @@ void pg_drop(struct pg *pg, const char *why)
     }
 }
 
-/* libpq's own words, without the line end. Borrowed until the next call to libpq. */
+/* The first line of libpq's own words, fit for a quoted value. Borrowed until the next call to
+ * libpq. */
 static const char *libpq_error(struct pg *pg)
 {
     char *text = PQerrorMessage(pg->conn);
-    size_t n = strcspn(text, "\n");
 
-    text[n] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+    for (char *c = text; *c != '\0'; c++) {
+        if (*c == '"') {
+            *c = '\'';
+        }
+    }
     return text[0] != '\0' ? text : "connection lost";
 }
 
@@ -178,7 +183,8 @@ static void start_connecting(struct pg *pg)
     const char *const names[] = {
         "dbname",          "fallback_application_name", "target_session_attrs",
         "client_encoding", "tcp_user_timeout",          NULL};
-    const char *const values[] = {conninfo, "confab-pushd", "read-write", "UTF8", "10000", NULL};
+    const char *const values[] = {conninfo, "confab-pushd",    "read-write",
+                                  "UTF8",   PG_TCP_TIMEOUT_MS, NULL};
 
     pg->conn = PQconnectStartParams(names, values, 1);
     if (pg->conn == NULL) {
@@ -222,8 +228,11 @@ static void prepare_all(struct pg *pg)
     pg_flush(pg);
 }
 
+/* libpq may close its socket in a step and open another one, even with the same number: the event
+ * is taken off before each. */
 static void keep_connecting(struct pg *pg)
 {
+    watch(pg, 0);
     switch (PQconnectPoll(pg->conn)) {
     case PGRES_POLLING_READING:
         watch(pg, EV_READ);

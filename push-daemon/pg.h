@@ -17,12 +17,13 @@
 #include "stats.h"
 #include "stmts.h"
 
-#define PG_SLICE_ROWS   256   /* then the loop has a turn … */
-#define PG_SLICE_BYTES  65536 /* … or after so much data */
-#define PG_DEADLINE_MS  15000 /* without any answer to a batch: the connection is given up */
-#define PG_RETRY_MIN_MS 100
-#define PG_RETRY_MAX_MS 2000
-#define PG_BATCH_MAX    16 /* statements */
+#define PG_SLICE_ROWS     256    /* then the loop has a turn … */
+#define PG_SLICE_BYTES    65536  /* … or after so much data */
+#define PG_DEADLINE_MS    15000  /* without any answer to a batch: the connection is given up */
+#define PG_TCP_TIMEOUT_MS "2000" /* without an acknowledgement: the network is gone */
+#define PG_RETRY_MIN_MS   100
+#define PG_RETRY_MAX_MS   1000
+#define PG_BATCH_MAX      16 /* statements */
 
 struct pg;
 struct pg_row; /* one row of a result; borrowed for the callback */
