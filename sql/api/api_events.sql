@@ -1,5 +1,7 @@
 create or replace function chat.api_events(p_token bytea, p_after text) returns chat.answer
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+-- See feed_read.
+set plan_cache_mode = force_custom_plan
 as $$
 declare
   c_limit constant int := 1000;
@@ -7,6 +9,7 @@ declare
   v_me constant bigint := chat.session_user_id(p_token);
   v_cursor constant text := chat.cursor_now();
   v_reset text := chat.cursor_refusal(p_after);
+  v_from constant pg_snapshot := chat.cursor_snapshot(p_after);
   v_events json;
   v_count int := 0;
 begin
@@ -14,7 +17,7 @@ begin
     -- LIMIT only to see that there are too many: then none is sent.
     select json_agg(json_build_object('type', e.type, 'eid', e.id, 'data', e.data::json) order by e.id), count(*)
       into v_events, v_count
-      from (select * from chat.event_for(v_me, chat.cursor_snapshot(p_after)) limit c_limit + 1) e;
+      from (select * from chat.event_for(v_me, v_from) limit c_limit + 1) e;
     if v_count > c_limit then
       v_reset := 'limit';
     end if;

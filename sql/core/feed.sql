@@ -4,9 +4,12 @@
 create or replace function chat.feed_read(p_cursor text)
 returns table (id bigint, xid text, room_id bigint, user_id bigint, type text, data text, cursor text)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+-- How much a cursor leaves unseen decides the plan: a generic one reads the whole log.
+set plan_cache_mode = force_custom_plan
 as $$
 declare
   v_now constant text := chat.cursor_now();
+  v_from pg_snapshot;
   v_refusal text;
 begin
   if p_cursor is not null then
@@ -15,9 +18,10 @@ begin
       return query select null::bigint, null, null::bigint, null::bigint, 'reset', v_refusal, v_now;
       return;
     end if;
+    v_from := chat.cursor_snapshot(p_cursor);
     return query
       select e.id, e.xid::text, e.room_id, e.user_id, e.type, e.data, null
-        from chat.event_after(chat.cursor_snapshot(p_cursor)) e
+        from chat.event_after(v_from) e
        order by e.id;
   end if;
   return query select null::bigint, null, null::bigint, null::bigint, null, null, v_now;
@@ -45,9 +49,11 @@ comment on function chat.feed_sessions(int[], bytea[]) is
 create or replace function chat.feed_replay(p_ord int[], p_token bytea[], p_cursor text[], p_limit int)
 returns table (ord int, reset text, id bigint, xid text, room_id bigint, user_id bigint, type text, data text)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
 as $$
 declare
   v_ask record;
+  v_from pg_snapshot;
   v_reset text;
   v_events chat.event[];
 begin
@@ -59,9 +65,10 @@ begin
   loop
     v_reset := chat.cursor_refusal(v_ask.cursor);
     if v_reset is null then
+      v_from := chat.cursor_snapshot(v_ask.cursor);
       -- LIMIT only to see that there are too many: then none is sent.
       select array_agg(row(f.*)::chat.event order by f.id) into v_events
-        from (select * from chat.event_for(v_ask.user_id, chat.cursor_snapshot(v_ask.cursor)) limit p_limit + 1) f;
+        from (select * from chat.event_for(v_ask.user_id, v_from) limit p_limit + 1) f;
       if cardinality(v_events) > p_limit then
         v_reset := 'limit';
       end if;
