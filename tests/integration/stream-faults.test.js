@@ -128,15 +128,15 @@ async function forBob(room) {
   return rows.filter(({ user_id: user, type }) => {
     const own = Number(user) === bob.id;
     if (own && type === 'member.join') inside = true;
-    const his = inside || own;
+    const his = own || (inside && type !== 'room.new');
     if (own && type === 'member.leave') inside = false;
     return his;
   }).map((row) => Number(row.id));
 }
 
-/** @param {Follower} follower @param {number} room @returns {number[]} the same, as they came (room.new is the person's, not the room's) */
+/** @param {Follower} follower @param {number} room @returns {number[]} the same, as they came */
 const cameOf = (follower, room) => follower.events
-  .filter(({ type, data }) => type !== 'room.new' && (data.message?.room ?? data.room) === room)
+  .filter(({ data }) => (data.message?.room ?? data.room?.id ?? data.room) === room)
   .map((event) => event.data.eid);
 
 test('6.6 P6 joining and leaving under traffic: all of each stay, and nothing else', { timeout: 90_000 }, async () => {
