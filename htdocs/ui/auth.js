@@ -8,6 +8,8 @@ import { text } from './text.js';
  * Tells `confab-log-in` {login, password} and `confab-register` {login, password,
  * display_name}; the owner answers with failed() or hides the element.
  */
+const SHORTEST_PASSWORD = 8;
+
 export class ConfabAuth extends ConfabElement {
   #registering = false;
   /** @type {HTMLFormElement} */
@@ -61,10 +63,18 @@ export class ConfabAuth extends ConfabElement {
   failed(err) {
     this.#busy(false);
     const errors = err.code === 'login_taken' ? [{ pointer: '/login', detail: text.loginTaken }] : err.errors;
-    const shown = errors.filter(({ pointer, detail }) => this.#fieldError(pointer.slice(1), detail));
+    const shown = errors.filter(({ pointer, detail }) => this.#fieldError(pointer.slice(1), this.#inPlainWords(pointer.slice(1), detail)));
     this.#summary.textContent = shown.length > 0 ? '' : summary(err);
     const first = /** @type {HTMLElement|null} */ (this.#form.querySelector('[aria-invalid="true"]'));
     (first ?? this.#input('password')).focus();
+  }
+
+  /** The server speaks to programs, of bytes and ranges. @param {string} name @param {string} detail */
+  #inPlainWords(name, detail) {
+    const input = this.#input(name);
+    if (input?.value.trim() === '') return text.required;
+    if (name === 'password') return input.value.length < SHORTEST_PASSWORD ? text.passwordHint : text.passwordTooLong;
+    return detail;
   }
 
   #modes() {

@@ -12,6 +12,10 @@ import { text } from './text.js';
 const MAX_CHARACTERS = 10000;
 /** From how many characters left on they are counted on screen. */
 const COUNTED_FROM = 500;
+/** Controls that the server refuses; they come with a paste, and show nothing. */
+const REFUSED = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/g;
+/** A message needs something to see: more than spaces, controls and zero-width characters. */
+const VISIBLE = /[^\s\p{Z}\p{Cc}\p{Cf}]/u;
 
 export class ConfabComposer extends ConfabElement {
   #form = h('form', { class: 'composer' });
@@ -79,7 +83,7 @@ export class ConfabComposer extends ConfabElement {
     const left = MAX_CHARACTERS - [...this.#area.value].length;
     this.#counter.textContent = left < 0 ? text.tooLong(-left) : left <= COUNTED_FROM ? text.charactersLeft(left) : '';
     this.#counter.classList.toggle('over', left < 0);
-    this.#send.disabled = left < 0 || this.#area.value.trim() === '';
+    this.#send.disabled = left < 0 || !VISIBLE.test(this.#area.value);
   }
 
   /** `field-sizing: content` does it in CSS; Firefox and Safari lack it as of 2026-11. */
@@ -102,7 +106,7 @@ export class ConfabComposer extends ConfabElement {
   #onSubmit(event) {
     event.preventDefault();
     if (this.#send.disabled) return;
-    const body = this.#area.value.trim();
+    const body = this.#area.value.replace(REFUSED, '').trim();
     this.#area.value = '';
     this.#onInput();
     this.#area.focus();

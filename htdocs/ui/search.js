@@ -30,6 +30,10 @@ export class ConfabSearch extends ConfabElement {
   /** @type {User[]} */
   #people = [];
   #chosen = -1;
+  /** What #people are the answer to: while one types on, not what stands in the field. */
+  #answered = '';
+  /** Enter came before the answer did. */
+  #opensBest = false;
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   #timer;
 
@@ -65,6 +69,9 @@ export class ConfabSearch extends ConfabElement {
     this.#message.textContent = failed ? text.searchFailed : people.length ? text.peopleFound(people.length) : text.nobodyFound(query);
     this.#message.classList.toggle('visually-hidden', people.length > 0);
     this.#choose(people.length > 0 ? 0 : -1);
+    this.#answered = query;
+    if (this.#opensBest) this.#open(people[0]);
+    this.#opensBest = false;
   }
 
   get #query() {
@@ -74,6 +81,7 @@ export class ConfabSearch extends ConfabElement {
   #onInput() {
     const query = this.#query;
     clearTimeout(this.#timer);
+    this.#opensBest = false;
     this.#clear.hidden = this.#input.value === '';
     this.classList.toggle('active', query !== '');
     this.tell('confab-search-active', { active: query !== '' });
@@ -92,10 +100,18 @@ export class ConfabSearch extends ConfabElement {
     if (event.key === 'Escape' && this.#input.value !== '') this.reset(true);
     else if (event.key === 'ArrowDown') this.#choose(Math.min(this.#chosen + 1, this.#people.length - 1));
     else if (event.key === 'ArrowUp') this.#choose(Math.max(this.#chosen - 1, 0));
-    else if (event.key === 'Enter') this.#open(this.#people[this.#chosen]);
+    else if (event.key === 'Enter') this.#onEnter();
     else return;
     event.preventDefault();
     event.stopPropagation();
+  }
+
+  #onEnter() {
+    const query = this.#query;
+    if (query === this.#answered) return this.#open(this.#people[this.#chosen]);
+    clearTimeout(this.#timer);
+    this.#opensBest = true;
+    this.tell('confab-search', { query });
   }
 
   /** @param {number} index */

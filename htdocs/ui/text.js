@@ -17,6 +17,8 @@ export const text = Object.freeze({
   loginHint: 'Small letters, digits, dots and dashes. This is how people find you.',
   password: 'Password',
   passwordHint: 'At least 8 characters.',
+  passwordTooLong: 'This password is too long.',
+  required: 'Please fill this in.',
   displayName: 'Your name',
   displayNameHint: 'Shown to the people you talk to.',
   showPassword: 'Show',

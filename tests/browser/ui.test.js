@@ -227,6 +227,31 @@ test('the last state of the search decides, and nobody found is said', async (t)
   assert.equal(await field.inputValue(), '');
 });
 
+test('Enter opens whom one has typed, not whom one typed before', async (t) => {
+  const window = await annasWindow(t);
+  const field = window.page.getByRole('combobox');
+  await field.pressSequentially('dana');
+  await window.page.getByRole('option', { name: 'דנה לוי' }).waitFor();
+  // In one turn of the page, so that no answer can come in between.
+  await field.evaluate((input) => {
+    /** @type {HTMLInputElement} */ (input).value = 'grace';
+    input.dispatchEvent(new InputEvent('input', { bubbles: true }));
+    input.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true }));
+  });
+  await window.isOpen('Grace Okafor');
+});
+
+test('what the server would refuse is not sent: controls go, and nothing visible is nothing', async (t) => {
+  const window = await annasWindow(t);
+  await window.openChat('Grace Okafor');
+  const area = window.page.getByRole('textbox', { name: 'Message Grace Okafor' });
+  await area.fill('\u200b \u0007');
+  assert.ok(await window.page.getByRole('button', { name: 'Send' }).isDisabled());
+  await area.fill('be\u0000ep\u0007');
+  await area.press('Enter');
+  await window.page.getByRole('log').getByText('beep', { exact: true }).waitFor();
+});
+
 test('it looks as it should: wide and phone, light and dark', async (t) => {
   for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
     for (const [size, options] of /** @type {const} */ ([['wide', {}], ['phone', PHONE]])) {

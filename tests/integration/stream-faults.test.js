@@ -139,10 +139,12 @@ const cameOf = (follower, room) => follower.events
   .filter(({ data }) => (data.message?.room ?? data.room?.id ?? data.room) === room)
   .map((event) => event.data.eid);
 
-test('6.6 P6 joining and leaving under traffic: all of each stay, and nothing else', { timeout: 90_000 }, async () => {
+test('6.6 P6 joining and leaving under traffic: all of each stay, and nothing else', { timeout: 90_000 }, async (t) => {
   const room = await alice.createRoom('revolving door');
   const steady = new Follower(bob);
+  t.after(() => steady.stop());
   const nervous = new Follower(bob, { onReader: (reader) => setTimeout(() => reader.close(), 20 + Math.random() * 100) });
+  t.after(() => nervous.stop());
   await Promise.all([steady.opened(), nervous.opened()]);
   const traffic = [new Traffic(room, 1), new Traffic(room, 1), new Traffic(room, 1)];
   for (let n = 0; n < 25; n++) {
@@ -159,7 +161,6 @@ test('6.6 P6 joining and leaving under traffic: all of each stay, and nothing el
   assert.deepEqual(cameOf(steady, room), expected);
   const his = new Set(expected);
   assert.deepEqual(cameOf(nervous, room).filter((eid) => !his.has(eid)), []);
-  await Promise.all([steady.stop(), nervous.stop()]);
 });
 
 test('7.3 the daemon is killed and restarted under traffic', { timeout: 60_000 }, async () => {
