@@ -9,6 +9,7 @@ const rules = {
   'default-case-last': 'error',
   eqeqeq: ['error', 'always', { null: 'ignore' }],
   'no-console': 'error',
+  'no-control-regex': 'off', // they are looked for on purpose
   'no-eval': 'error',
   'no-implied-eval': 'error',
   'no-implicit-globals': 'error',
