@@ -1,7 +1,7 @@
 // @ts-check
 
 /**
- * The event log across crashes of PostgreSQL (DESIGN.md, section 4). Transactions that end without a flush leave ids
+ * The event log across crashes of PostgreSQL (docs/architecture.md). Transactions that end without a flush leave ids
  * that the next life of the server gives out again; a cursor that covers one of them loses whatever it then writes.
  */
 
@@ -13,20 +13,25 @@ import { pause, waitFor } from '../lib/wait.js';
 /** @typedef {import('pg').Client} Client */
 
 const CRASHES = 14;
-const CRASHES_MAX = 4 * CRASHES;
 const WRITERS = 4;
 const BURNERS = 2;
-const LIFE_MS = 150;
-/** Half of the crashes come this long after the last synchronous commit, the others at any moment. */
-const LULL_MS = 40;
+const LIFE_MS = 50;
+/** Half of the crashes come at any moment; the others when writers rest, the WAL writer is held, and the reader has looked so often. */
+const LOOKS_AT_REST = 3;
+const REST_MS = 5;
+/** Each life begins with so many events, which get the ids that the crash took back. */
+const FIRST_WRITES = 100;
 const RECOVERY_MS = 30_000;
+
+const WRITE = `insert into chat.event (user_id, type, data) values (1, $1, '{}')`;
+/** Transactions that end without a flush. */
+const BURN = 'do $$ begin for i in 1..20 loop perform pg_current_xact_id(); commit; end loop; end $$';
 
 /** @type {Cluster} */
 let cluster;
 
 before(async () => {
-  // The WAL writer would make asynchronous commits durable soon: the crash is to come first.
-  cluster = await Cluster.start({ wal_writer_delay: '10s', shared_buffers: '16MB' });
+  cluster = await Cluster.start();
 });
 
 after(() => cluster.stop());
@@ -37,7 +42,7 @@ async function reconnected(database) {
 }
 
 /**
- * Does its work over and over until the server dies under it.
+ * Does its work over and over until it fails, at the latest because the server dies.
  * @param {() => Promise<unknown>} work
  */
 async function untilCrash(work) {
@@ -72,65 +77,72 @@ class Reader {
 const readQuery = (cursor, snapshot) => `
   select ${cursor} as cursor, array(select type from chat.event_after(${snapshot}) where $1 is not null order by id) as types`;
 
-test(`${CRASHES} crashes under load: a clamped cursor loses and repeats nothing, an unclamped one loses`, { timeout: 240_000 }, async (t) => {
-  const database = await cluster.database();
-  const clamped = new Reader(readQuery('chat.cursor_now()', `chat.cursor_snapshot($1)`));
-  const unclamped = new Reader(readQuery('pg_current_snapshot()', '$1::pg_snapshot'));
-  const start = await cluster.connect(database);
-  await clamped.look(start);
-  await unclamped.look(start);
-  let written = 0;
-  /** Those whose commit was answered. @type {string[]} */
-  const acknowledged = [];
-
-  /** What both readers had looked for at the last crash but one: clamped.seen up to here. */
-  let settled = 0;
-  // Whether a crash takes back ids that somebody saw is a matter of luck: on a busy machine it may need more of them.
-  for (let crash = 0; crash < CRASHES_MAX; crash += 1) {
-    let lull = false;
-    const reader = await reconnected(database);
-    const unclampedSaw = new Set(unclamped.seen);
-    if (crash >= CRASHES && clamped.seen.slice(0, settled).some((type) => !unclampedSaw.has(type))) break;
-    settled = clamped.seen.length;
-    const writers = await Promise.all(Array.from({ length: WRITERS }, () => cluster.connect(database)));
-    const burners = await Promise.all(
-      Array.from({ length: BURNERS }, () => cluster.connect(database, { settings: { synchronous_commit: 'off' } })),
-    );
-    const load = [
-      ...writers.map((writer) =>
-        untilCrash(async () => {
-          if (lull) return pause(LULL_MS);
-          const label = `${(written += 1)}`;
-          await writer.query(`insert into chat.event (user_id, type, data) values (1, $1, '{}')`, [label]);
-          return acknowledged.push(label);
-        }),
-      ),
-      ...burners.map((burner) => untilCrash(() => burner.query('do $$ begin for i in 1..20 loop perform pg_current_xact_id(); commit; end loop; end $$'))),
+/**
+ * One life of the server: it takes load until a backend of it is killed.
+ * @param {string} database
+ * @param {Reader[]} readers
+ * @param {{written: number, acknowledged: string[]}} events
+ * @param {boolean} held  whether writers rest and the WAL writer is held before the crash
+ */
+async function live(database, readers, events, held) {
+  const first = events.written;
+  let rest = false;
+  let looks = 0;
+  const reader = await reconnected(database);
+  const walWriter = (await reader.query(`select pid from pg_stat_activity where backend_type = 'walwriter'`)).rows[0].pid;
+  const writers = await Promise.all(Array.from({ length: WRITERS }, () => cluster.connect(database)));
+  const burners = await Promise.all(
+    Array.from({ length: BURNERS }, () => cluster.connect(database, { settings: { synchronous_commit: 'off' } })),
+  );
+  const load = [
+    ...writers.map((writer) =>
       untilCrash(async () => {
-        await clamped.look(reader);
-        await unclamped.look(reader);
+        if (rest) throw new Error('no more in this life');
+        const label = `${(events.written += 1)}`;
+        await writer.query(WRITE, [label]);
+        events.acknowledged.push(label);
       }),
-    ];
-    await pause(LIFE_MS);
-    lull = crash % 2 === 0;
-    if (lull) await pause(LULL_MS);
-    process.kill(backendPid(burners[0]), 'SIGKILL');
-    lull = false;
-    await Promise.all(load);
+    ),
+    ...burners.map((burner) => untilCrash(() => (events.written < first + FIRST_WRITES ? pause(REST_MS) : burner.query(BURN)))),
+    untilCrash(async () => {
+      for (const each of readers) await each.look(reader);
+      looks += 1;
+    }),
+  ];
+  await waitFor(() => events.written > first + 2 * FIRST_WRITES, { what: 'events' });
+  await pause(LIFE_MS);
+  if (held) {
+    rest = true;
+    process.kill(walWriter, 'SIGSTOP');
+    const looked = looks;
+    await waitFor(() => looks >= looked + LOOKS_AT_REST, { what: 'looks of the reader' });
   }
+  process.kill(backendPid(burners[0]), 'SIGKILL');
+  await Promise.all(load);
+  // Only now, when it finds SIGQUIT waiting: earlier, it would write what the crash is to take back.
+  if (held) process.kill(walWriter, 'SIGCONT');
+}
 
-  const client = await reconnected(database);
-  // Enough to give out again every id that the last crash took back.
-  for (let n = 0; n < 500; n += 1) await client.query(`insert into chat.event (user_id, type, data) values (1, $1, '{}')`, [`${(written += 1)}`]);
-  await clamped.look(client);
-  await unclamped.look(client);
+test(`${CRASHES} crashes under load: a clamped cursor loses and repeats nothing, an unclamped one loses`, { timeout: 90_000 }, async (t) => {
+  const database = await cluster.database();
+  const clamped = new Reader(readQuery('chat.cursor_now()', 'chat.cursor_snapshot($1)'));
+  const unclamped = new Reader(readQuery('pg_current_snapshot()', '$1::pg_snapshot'));
+  const readers = [clamped, unclamped];
+  const events = { written: 0, acknowledged: /** @type {string[]} */ ([]) };
 
-  const { rows } = await client.query('select type from chat.event');
+  const start = await cluster.connect(database);
+  for (const reader of readers) await reader.look(start);
+  for (let crash = 0; crash < CRASHES; crash += 1) await live(database, readers, events, crash % 2 === 0);
+  const end = await reconnected(database);
+  for (let n = 0; n < FIRST_WRITES; n += 1) await end.query(WRITE, [`${(events.written += 1)}`]);
+  for (const reader of readers) await reader.look(end);
+
+  const { rows } = await end.query('select type from chat.event');
   const all = new Set(rows.map((row) => row.type));
   /** @param {Reader} reader */
   const missing = ({ seen }) => all.size - new Set(seen).size;
   t.diagnostic(`${all.size} events, ${missing(unclamped)} lost by the unclamped cursor`);
-  assert.deepEqual(acknowledged.filter((label) => !all.has(label)), [], 'what was acknowledged is there');
+  assert.deepEqual(events.acknowledged.filter((label) => !all.has(label)), [], 'what was acknowledged is there');
   assert.deepEqual(clamped.seen.filter((type) => !all.has(type)), [], 'what was seen is there');
   assert.equal(clamped.seen.length - new Set(clamped.seen).size, 0, 'nothing was seen twice');
   assert.equal(missing(clamped), 0, `of ${all.size} events none was lost`);

@@ -1,7 +1,7 @@
 // @ts-check
 
 /**
- * The event log's order and cursor (DESIGN.md, section 4): each rule beside the counter-example that loses, repeats or
+ * The event log's order and cursor (docs/architecture.md): each rule beside the counter-example that loses, repeats or
  * misorders events, and must be seen to do so in the same run.
  */
 

@@ -1,7 +1,7 @@
 // @ts-check
 
 /**
- * A room's lock (DESIGN.md, section 4): what goes wrong without it, whom it makes wait and how long, and races that it
+ * A room's lock (docs/architecture.md): what goes wrong without it, whom it makes wait and how long, and races that it
  * or a unique index decides.
  */
 
