@@ -188,12 +188,13 @@ SHARE   := $(DESTDIR)$(PREFIX)/share/confab
 MAN     := $(DESTDIR)$(PREFIX)/share/man
 
 install: all ## programs, SQL, web pages, manuals and samples below PREFIX (and DESTDIR)
-	install -d $(LIBEXEC) $(SHARE) $(MAN)/man5 $(MAN)/man8
-	install -m 755 $(PROGRAMS:%=build/$(V)/%) $(LIBEXEC)
-	cp -R sql htdocs deploy apache.conf lighttpd.conf $(SHARE)
-	install -m 644 docs/*.5 $(MAN)/man5
-	install -m 644 docs/*.8 $(MAN)/man8
-	env -i build/$(V)/confab-pushd -c /dev/null -T > $(SHARE)/confab.conf
+	install -d "$(LIBEXEC)" "$(SHARE)" "$(MAN)/man5" "$(MAN)/man8"
+	install -m 755 $(PROGRAMS:%=build/$(V)/%) "$(LIBEXEC)"
+	cp -R sql htdocs deploy apache.conf lighttpd.conf "$(SHARE)"
+	install -m 644 docs/*.5 "$(MAN)/man5"
+	install -m 644 docs/*.8 "$(MAN)/man8"
+	env -i build/$(V)/confab-pushd -c /dev/null -T > "$(SHARE)/confab.conf"
+	chmod -R u=rwX,go=rX "$(SHARE)"
 
 clean: ## remove what was built (the site's data in run/ stays)
 	rm -rf build

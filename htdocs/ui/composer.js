@@ -13,7 +13,7 @@ const MAX_CHARACTERS = 10000;
 /** From how many characters left on they are counted on screen. */
 const COUNTED_FROM = 500;
 /** Controls that the server refuses; they come with a paste, and show nothing. */
-const REFUSED = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/g;
+const REFUSED = /(?![\t\n\r])\p{Cc}/gu;
 /** A message needs something to see: more than spaces, controls and zero-width characters. */
 const VISIBLE = /[^\s\p{Z}\p{Cc}\p{Cf}]/u;
 

@@ -65,7 +65,8 @@ export class ConfabConversation extends ConfabElement {
     this.#room = room.id;
     // What is read afresh after a reset replaces what is there at one stroke.
     if (sameRoom && this.dataset.show === 'messages' && log.status === 'loading') return;
-    if (log.status !== 'ready') {
+    // Without its history a room can still be written to, and what was written must be seen.
+    if (log.status !== 'ready' && !(log.status === 'error' && pending.length > 0)) {
       this.#show(log.status === 'error' ? 'error' : 'loading');
       return;
     }

@@ -9,13 +9,15 @@ create table chat.person (
   display_name text not null,
   password_hash text,
   created_at timestamptz not null default now(),
-  name_words tsvector generated always as (to_tsvector('simple'::regconfig, display_name)) stored
+  name_words tsvector generated always as (
+    to_tsvector('simple'::regconfig, translate(display_name, '-./\@_:+&''"()', repeat(' ', 13)))) stored
 );
 create index person_name_words_idx on chat.person using gin (name_words);
 comment on table chat.person is 'People who can log in.';
 comment on column chat.person.login is 'Login name in lower case, or a phone number as +digits. A phone number is shown to nobody else.';
 comment on column chat.person.password_hash is 'argon2id in libsodium''s text form, made by the workers; null: no log-in by password.';
-comment on column chat.person.name_words is 'The display name''s words, for search by prefix.';
+comment on column chat.person.name_words is
+  'The display name''s words, for search by prefix. Punctuation parts words: the parser would take some of them for a host or a file.';
 
 create table chat.session (
   id bigint generated always as identity primary key,

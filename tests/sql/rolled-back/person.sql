@@ -97,6 +97,11 @@ select is(pg_temp.found(q), f, format('%L finds %L', q, f))
                ('phone', 'Frida Phone'), ('+49', ''), ('+4915112345', 'Frida Phone'), ('+4915112346', ''), ('4915112345', ''),
                ('достоев', 'фёдор Достоевский'), ('ФЁДОР', 'фёдор Достоевский'), ('viewer', ''),
                ('fr_', 'Underscore, Frida Phone, Fred de Vries'), ('f%y', ''), ('%', ''), ('_', ''), ('\', ''), ('f_ed', '')) v (q, f);
+reset role;
+insert into chat.person (login, display_name) values ('joined', 'Zoë-Maria Quick.Smith/Wesson');
+set role confab_worker;
+select is(pg_temp.found(q), 'Zoë-Maria Quick.Smith/Wesson', format('%L finds a part of a joined name', q))
+  from (values ('zoë'), ('zoë-'), ('zoë-ma'), ('zoë-maria'), ('maria'), ('smi'), ('wess'), (U&'zoe\0308')) v (q);
 select is(pg_temp.outcome(format('api_user_search(pg_temp.token(''viewer''), %L, 50, null)', q)), '200', format('%s is harmless', to_json(q)))
   from unnest(array['''', '''''', '&', '|', '!', '!!', ':*', 'a:*', 'a & | b', '( )', '(a', '<->', 'a <2> b', 'a:A', '\\', 'a\', E'\t', '"a" "b',
                     ''':*', '<script>', 'http://x/y?z=1', 'a@b.c', E'\u202e', '💬', '-1', '1.5e3', repeat('a ', 50)]) q;
