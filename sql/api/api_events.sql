@@ -17,7 +17,7 @@ begin
     -- LIMIT only to see that there are too many: then none is sent.
     select json_agg(json_build_object('type', e.type, 'eid', e.id, 'data', e.data::json) order by e.id), count(*)
       into v_events, v_count
-      from (select * from chat.event_for(v_me, v_from) limit c_limit + 1) e;
+      from (select id, type, data from chat.event_for(v_me, v_from) limit c_limit + 1) e;
     if v_count > c_limit then
       v_reset := 'limit';
     end if;

@@ -10,7 +10,7 @@ declare
 begin
   perform chat.room_member(p_room_id, v_me);
   with page as (
-    select m.*, row_number() over (order by m.user_id) as nth
+    select m.user_id, row_number() over (order by m.user_id) as nth
       from chat.member m
      where m.room_id = p_room_id and m.user_id > coalesce(p_after, 0)
      order by m.user_id

@@ -4,11 +4,11 @@ as $$
 declare
   v_me constant bigint := chat.session_user_id(p_token);
   v_user_id constant bigint := coalesce(p_user_id, v_me);
-  v_room chat.room;
+  v_room record;
   v_status int := 200;
 begin
   perform chat.room_lock(p_room_id);
-  select * into v_room from chat.room where id = p_room_id;
+  select kind, archived_at, dialog_low, dialog_high into v_room from chat.room where id = p_room_id;
   if v_user_id <> v_me then
     if (chat.room_member(p_room_id, v_me)).role = 'member' then
       perform chat.fail('CF003', 'Only owners and moderators let people in.');

@@ -6,8 +6,7 @@ declare
   v_me constant bigint := chat.session_user_id(p_token);
   v_member constant chat.member := chat.room_member(p_room_id, v_me);
   v_limit constant int := chat.page_limit(p_limit);
-  v_room chat.room;
-  v_floor bigint := 0;
+  v_floor bigint;
   v_low bigint;
   v_high bigint;
   v_older boolean;
@@ -17,10 +16,9 @@ begin
   if num_nonnulls(p_before, p_after, p_around) > 1 then
     perform chat.fail('CF012', 'Use one of before, after and around.');
   end if;
-  select * into strict v_room from chat.room where id = p_room_id;
-  if not chat.history_shows(v_room, v_member, v_member.since_seq) then
-    v_floor := v_member.since_seq;
-  end if;
+  select case when chat.history_shows(r, v_member, v_member.since_seq) then 0 else v_member.since_seq end
+    into strict v_floor
+    from chat.room r where r.id = p_room_id;
   -- The page is a range of seq: seqs have no gaps but what retention took.
   with page as (
     (select seq from chat.message
