@@ -1,6 +1,7 @@
 // @ts-check
 import { Api, ApiError } from './lib/api.js';
 import { Client } from './lib/client.js';
+import { streamSlots } from './lib/slots.js';
 import { ConfabAuth } from './ui/auth.js';
 import { ConfabChatList } from './ui/chat-list.js';
 import { ConfabComposer } from './ui/composer.js';
@@ -51,7 +52,7 @@ function storage() {
 }
 
 const site = new URL('.', location.href).pathname;
-const client = new Client({ api: new Api({ base: './api/v1' }), streamUrl: './stream', site, storage: storage() });
+const client = new Client({ api: new Api({ base: './api/v1' }), streamUrl: './stream', site, storage: storage(), slot: streamSlots(`confab:${site}`) });
 
 const connection = new Connection({
   stream: client.stream,

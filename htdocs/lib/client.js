@@ -17,6 +17,7 @@ import { Stream } from './stream.js';
  * @property {string} streamUrl
  * @property {string} site           tells several installations on one origin apart in the storage
  * @property {import('./outbox.js').KeyValueStorage|null} storage
+ * @property {() => Promise<(() => void)|null>} [slot]  as of Stream
  * @property {typeof EventSource} [EventSource]
  * @property {Partial<import('./stream.js').Times>} [times]
  */
@@ -53,6 +54,7 @@ export class Client extends Emitter {
     this.#readMarks = new ReadMarks(this.api);
     this.stream = new Stream({
       url: options.streamUrl,
+      slot: options.slot,
       EventSource: options.EventSource,
       times: options.times,
       bootstrap: (signal) => this.#bootstrap(signal),

@@ -10,6 +10,7 @@ import { Backoff, sleep } from './backoff.js';
 
 /** Events of other writers are usually a moment behind the answer to one's own send. */
 const HOLE_GRACE_MS = 300;
+const RETRY_CAP_MS = 10000;
 const PAGE = 50;
 const PAGE_MAX = 200;
 
@@ -35,17 +36,27 @@ export class History {
     const room = this.#store.room(id);
     const log = this.#store.log(id);
     if (!room || log.status === 'ready' || log.status === 'loading') return;
+    const { generation } = this.#store;
+    const backoff = new Backoff({ cap: RETRY_CAP_MS });
     log.status = 'loading';
     this.#store.touched(id);
     // Enough to reach back behind what is unread, as far as one page goes.
     const limit = Math.min(PAGE_MAX, Math.max(PAGE, this.#store.unread(room) + PAGE / 2));
-    try {
-      log.begin(await this.#api.messages(id, { limit }));
-    } catch (err) {
-      if (!(err instanceof ApiError)) throw err;
-      log.status = 'error';
+    for (;;) {
+      try {
+        const page = await this.#api.messages(id, { limit });
+        if (/** @type {string} */ (log.status) !== 'ready') log.begin(page);
+        return this.#store.touched(id);
+      } catch (err) {
+        if (!(err instanceof ApiError)) throw err;
+        log.status = 'error';
+        this.#store.touched(id);
+        if (!err.transient) return;
+        // While it is away the stream may well stay open: nothing else would tell that it is back.
+        await sleep(backoff.next(err.retryAfter));
+      }
+      if (log.status !== 'error' || this.#store.generation !== generation || !this.#store.room(id)) return;
     }
-    this.#store.touched(id);
   }
 
   /** The page before what is known. @param {number} id */

@@ -30,6 +30,8 @@ import { SseTransport } from './transport-sse.js';
  * @property {string} url                  of the stream
  * @property {(signal: AbortSignal) => Promise<string>} bootstrap
  * @property {(cursor: string, signal: AbortSignal) => Promise<import('./types.js').Poll>} poll
+ * @property {() => Promise<(() => void)|null>} [slot]  takes one of the places that this browser has for
+ *   streams (slots.js) and gives the function that frees it; null: poll. Without it there is no limit
  * @property {typeof EventSource} [EventSource]  Node has none: give it an npm one
  * @property {Partial<Times>} [times]
  */
@@ -88,6 +90,8 @@ export class Stream extends Emitter {
   #backoff;
   #probeBackoff;
   #sseFailures = 0;
+  /** Frees the place that the stream, or its probe, has. */
+  #freeSlot = () => {};
   #openedAt = 0;
   /** @type {ReturnType<typeof setTimeout>|undefined} the next attempt, or the next probe */
   #timer;
@@ -166,7 +170,18 @@ export class Stream extends Emitter {
         throw err; // a fault in the program: tried again, but not kept quiet
       }
     }
-    this.#transport = this.#sseFailures < SSE_TRIES ? this.#openSse(this.#cursor) : this.#openPoll(this.#cursor);
+    const streams = this.#sseFailures < SSE_TRIES && (await this.#takeSlot(signal));
+    if (signal.aborted) return;
+    this.#transport = streams ? this.#openSse(this.#cursor) : this.#openPoll(this.#cursor);
+  }
+
+  /** @param {AbortSignal} signal @returns {Promise<boolean>} whether a stream may be opened */
+  async #takeSlot(signal) {
+    if (!this.#options.slot) return true;
+    const free = await this.#options.slot();
+    if (signal.aborted) free?.();
+    else if (free) this.#freeSlot = free;
+    return free !== null && !signal.aborted;
   }
 
   /** @param {string} cursor */
@@ -182,8 +197,9 @@ export class Stream extends Emitter {
     /** @param {() => void} then what to do if it is not yet time to poll */
     const over = (then) => {
       if (!greeted) this.#sseFailures += 1;
-      if (this.#sseFailures >= SSE_TRIES) this.#transport = this.#openPoll(cursor);
-      else then();
+      if (this.#sseFailures < SSE_TRIES) return then();
+      this.#freeSlot();
+      this.#transport = this.#openPoll(cursor);
     };
     handlers.fail = (why) => over(() => this.#failed(why));
     handlers.bye = (retryMs) => over(() => this.#waitFor(retryMs, 'bye'));
@@ -227,9 +243,14 @@ export class Stream extends Emitter {
 
   /** A stream beside the poll that works; once it says hello it is the transport. */
   #probeLater() {
-    this.#timer = setTimeout(() => {
+    this.#timer = setTimeout(async () => {
+      const { signal } = this.#abort;
+      const streams = await this.#takeSlot(signal);
+      if (signal.aborted) return;
+      if (!streams) return this.#probeLater();
       const live = this.#handlers();
       const failed = () => {
+        this.#freeSlot();
         this.#probe = null;
         this.#probeLater();
       };
@@ -294,6 +315,8 @@ export class Stream extends Emitter {
     this.#transport = null;
     this.#probe?.close();
     this.#probe = null;
+    this.#freeSlot();
+    this.#freeSlot = () => {};
   }
 
   /** A clock that jumped means that the machine slept: timers and connections are late or dead. */

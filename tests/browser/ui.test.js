@@ -252,6 +252,30 @@ test('what the server would refuse is not sent: controls go, and nothing visible
   await window.page.getByRole('log').getByText('beep', { exact: true }).waitFor();
 });
 
+test('a conversation that could not be read comes by itself when it can be', async (t) => {
+  const window = await annasWindow(t);
+  await window.page.route('**/messages?*', (route) => route.fulfill({ status: 503, headers: { 'Retry-After': '1' } }));
+  await window.chat('Grace Okafor').click();
+  await window.page.getByText('The messages could not be loaded.').waitFor();
+  const area = window.page.getByRole('textbox', { name: 'Message Grace Okafor' });
+  await area.fill('seen at once');
+  await area.press('Enter');
+  await window.page.getByRole('log').getByText('seen at once', { exact: true }).waitFor();
+  await window.page.unroute('**/messages?*');
+  await window.page.getByText(`Message number ${HISTORY}`, { exact: true }).waitFor();
+});
+
+test('eight tabs of one browser are all served', async (t) => {
+  const first = await annasWindow(t);
+  const pages = [first.page];
+  while (pages.length < 8) pages.push(await first.page.context().newPage());
+  for (const page of pages.slice(1)) await page.goto(first.page.url());
+  for (const page of pages) await page.locator('[data-connection="live"], [data-connection="polling"]').first().waitFor();
+  await first.openChat('Grace Okafor');
+  await first.send('to all tabs');
+  for (const page of pages) await page.locator('confab-chat-list').getByText('to all tabs').waitFor();
+});
+
 test('it looks as it should: wide and phone, light and dark', async (t) => {
   for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
     for (const [size, options] of /** @type {const} */ ([['wide', {}], ['phone', PHONE]])) {
