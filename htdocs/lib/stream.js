@@ -49,10 +49,10 @@ import { SseTransport } from './transport-sse.js';
  * @property {number} tickMs         how often the clock is looked at
  */
 
-/** @type {Readonly<Times>} The server's mark comes every 15 to 20 s; two must be missing before we give up. */
+/** @type {Readonly<Times>} The server's mark comes every 15 to 20 s: one that is missing is worth a fresh connection. */
 export const TIMES = Object.freeze({
   helloMs: 8000,
-  silenceMs: 45000,
+  silenceMs: 25000,
   staleMs: 22000,
   backoffBaseMs: 1000,
   backoffCapMs: 30000,
@@ -194,14 +194,17 @@ export class Stream extends Emitter {
       this.#sseFailures = 0;
       hello(at);
     };
-    /** @param {() => void} then what to do if it is not yet time to poll */
-    const over = (then) => {
-      if (!greeted) this.#sseFailures += 1;
+    /**
+     * @param {() => void} then  what to do if it is not yet time to poll
+     * @param {boolean} [silent]  it fell silent: whoever hangs there may well take the next attempt too
+     */
+    const over = (then, silent = false) => {
+      if (!greeted || silent) this.#sseFailures += 1;
       if (this.#sseFailures < SSE_TRIES) return then();
       this.#freeSlot();
       this.#transport = this.#openPoll(cursor);
     };
-    handlers.fail = (why) => over(() => this.#failed(why));
+    handlers.fail = (why) => over(() => this.#failed(why), why.code === 'silent');
     handlers.bye = (retryMs) => over(() => this.#waitFor(retryMs, 'bye'));
     return new SseTransport(this.#sseOptions(), cursor, handlers);
   }
