@@ -98,10 +98,14 @@ function protocolScreen(site, person, room) {
         for (; read < stream.events.length; read++) {
           const { type, id, data } = stream.events[read];
           if (type === 'message.new') show(data.message);
-          if (type === 'reset') cursor = '';
-          else if (id) cursor = id;
+          if (type === 'reset') {
+            // What follows on this stream is after the gap; the snapshot has it, too.
+            cursor = '';
+            return true;
+          }
+          if (id) cursor = id;
         }
-        return stream.closed || stopped || cursor === '';
+        return stream.closed || stopped;
       },
       { timeoutMs: 600_000 },
     );
