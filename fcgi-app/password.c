@@ -1,6 +1,7 @@
 /*
- * password: argon2id through libsodium. The bound is one lock per slot on a byte of a file: the
- * kernel frees it with the descriptor, however a worker ends.
+ * password: argon2id through libsodium. The bounds are locks on single bytes of a file, one for each
+ * slot to hash in and for each place to wait at: the kernel frees them with the descriptor, however
+ * a worker ends.
  */
 #include "password.h"
 
@@ -17,7 +18,8 @@
 
 #define PASSWORD_WAIT_MS                                                                           \
     900 /* for a slot; then the site is overloaded, and says so within a second */
-#define PASSWORD_LOOK_MS   10 /* between looks at the slots */
+#define PASSWORD_LOOK_MS   10   /* between looks at the slots */
+#define PASSWORD_PLACES_AT 1024 /* of the lock file: the first place to wait at, after all slots */
 #define PASSWORD_LOCK_NAME "password.lock"
 #define PASSWORD_PATH_SIZE 4096
 
@@ -66,34 +68,63 @@ void password_clear(struct password *p)
     }
 }
 
-/* Locks or unlocks the byte of one slot for this open file, without waiting. */
-static bool slot_set(const struct password *p, int64_t slot, short type)
+/* Locks or unlocks one byte for this open file, without waiting. */
+static bool byte_set(const struct password *p, int64_t at, short type)
 {
-    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = slot, .l_len = 1};
+    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = at, .l_len = 1};
 
     return fcntl(p->lock_fd, F_OFD_SETLK, &lock) == 0;
+}
+
+/* Locks the first free one of count bytes; OVERLOADED when there is none. */
+static enum confab_err byte_take(const struct password *p, int64_t from, int64_t count, int64_t *at)
+{
+    for (*at = from; *at < from + count; (*at)++) {
+        if (byte_set(p, *at, F_WRLCK)) {
+            return CONFAB_OK;
+        }
+        if (errno != EAGAIN && errno != EACCES) {
+            log_err("password lock");
+            return CONFAB_INTERNAL;
+        }
+    }
+    return CONFAB_OVERLOADED;
+}
+
+/* With those who hash, at most half of the workers: the others serve the rest of the site. */
+static int64_t place_count(const struct settings *s)
+{
+    int64_t count = s->workers / 2 - s->password_hashes_at_once;
+
+    return count > 1 ? count : 1;
 }
 
 static enum confab_err slot_take(struct password *p, int64_t *slot)
 {
     const struct timespec pause = {.tv_nsec = PASSWORD_LOOK_MS * 1000000L};
+    int64_t place = 0;
 
     if (!lock_file_open(p)) {
         return CONFAB_INTERNAL;
     }
-    for (int waited_ms = 0; waited_ms <= PASSWORD_WAIT_MS; waited_ms += PASSWORD_LOOK_MS) {
-        for (*slot = 0; *slot < p->s->password_hashes_at_once; (*slot)++) {
-            if (slot_set(p, *slot, F_WRLCK)) {
-                return CONFAB_OK;
-            }
-            if (errno != EAGAIN && errno != EACCES) {
-                log_err("password lock");
-                return CONFAB_INTERNAL;
-            }
-        }
-        nanosleep(&pause, NULL);
+    enum confab_err err = byte_take(p, 0, p->s->password_hashes_at_once, slot);
+
+    if (err != CONFAB_OVERLOADED ||
+        byte_take(p, PASSWORD_PLACES_AT, place_count(p->s), &place) != CONFAB_OK) {
+        return err;
     }
-    return CONFAB_OVERLOADED;
+    for (int waited_ms = 0; waited_ms < PASSWORD_WAIT_MS && err == CONFAB_OVERLOADED;
+         waited_ms += PASSWORD_LOOK_MS) {
+        nanosleep(&pause, NULL);
+        err = byte_take(p, 0, p->s->password_hashes_at_once, slot);
+    }
+    (void)byte_set(p, place, F_UNLCK);
+    return err;
+}
+
+static void slot_release(const struct password *p, int64_t slot)
+{
+    (void)byte_set(p, slot, F_UNLCK);
 }
 
 static enum confab_err hash_now(const struct password *p, const char *secret,
@@ -112,7 +143,7 @@ enum confab_err password_hash(struct password *p, const char *secret, char out[P
 
     if (err == CONFAB_OK) {
         err = hash_now(p, secret, out);
-        (void)slot_set(p, slot, F_UNLCK);
+        slot_release(p, slot);
     }
     return err;
 }
@@ -147,7 +178,7 @@ enum confab_err password_verify(struct password *p, const char *secret, const ch
 
     if (err == CONFAB_OK) {
         err = verify_now(p, secret, hash, new_hash, renewed);
-        (void)slot_set(p, slot, F_UNLCK);
+        slot_release(p, slot);
     }
     return err;
 }

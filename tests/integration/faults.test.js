@@ -19,7 +19,13 @@ import { Writer } from '../lib/writer.js';
 /** Between faults, so many messages more must be on every screen. */
 const MESSAGES_BETWEEN = 20;
 
-/** @typedef {{name: string, shown: () => import('../lib/checker.js').Row[], stop: () => void}} Screen */
+/**
+ * @typedef {object} Screen
+ * @property {string} name
+ * @property {() => import('../lib/checker.js').Row[]} shown
+ * @property {() => unknown} [trouble]  why it last failed to read, for the report of a failure
+ * @property {() => void} stop
+ */
 
 /** @param {any} message @returns {import('../lib/checker.js').Row} */
 const row = ({ room, seq, client_id: clientId, body }) => ({ room, seq, clientId, body });
@@ -59,6 +65,41 @@ function libraryScreen(site, person, room, streamUrl) {
   };
 }
 
+/** The messages of one room as a plain client keeps them. */
+class ShownLog {
+  /** @type {Map<number, import('../lib/checker.js').Row>} in the order of arrival */
+  #shown = new Map();
+
+  /** @param {Person} person @param {number} room */
+  constructor(person, room) {
+    this.person = person;
+    this.room = room;
+  }
+
+  get rows() {
+    return [...this.#shown.values()];
+  }
+
+  /** @param {any} message */
+  show(message) {
+    if (message.room === this.room && !this.#shown.has(message.seq)) this.#shown.set(message.seq, row(message));
+  }
+
+  /** All anew, from the history. @returns {Promise<string>} the cursor to go on from */
+  async refetch() {
+    const { cursor } = await this.person.snapshot();
+    this.#shown.clear();
+    let last = 0;
+    for (let more = true; more; ) {
+      const page = await this.person.history(this.room, `?after=${last}&limit=200`);
+      for (const message of page.items) this.show(message);
+      last = page.items.at(-1)?.seq ?? last;
+      more = page.has_more;
+    }
+    return cursor;
+  }
+}
+
 /**
  * A client that trusts the protocol alone: it resumes by its last id, drops what it has by seq, and reads the history
  * when it is told reset. If an event went missing, so does the message here.
@@ -69,35 +110,18 @@ function libraryScreen(site, person, room, streamUrl) {
  * @returns {Screen}
  */
 function protocolScreen(site, person, room) {
-  /** @type {Map<number, import('../lib/checker.js').Row>} in the order of arrival */
-  const shown = new Map();
+  const log = new ShownLog(person, room);
   let stopped = false;
   let cursor = '';
-  /** @param {any} message */
-  const show = (message) => {
-    if (message.room === room && !shown.has(message.seq)) shown.set(message.seq, row(message));
-  };
-  const refetch = async () => {
-    const snapshot = await person.snapshot();
-    shown.clear();
-    let last = 0;
-    for (let more = true; more; ) {
-      const page = await person.history(room, `?after=${last}&limit=200`);
-      page.items.forEach(show);
-      last = page.items.at(-1)?.seq ?? last;
-      more = page.has_more;
-    }
-    cursor = snapshot.cursor;
-  };
   const follow = async () => {
-    if (!cursor) await refetch();
+    cursor ||= await log.refetch();
     const stream = person.stream({ lastEventId: cursor });
     let read = 0;
     await site.waitFor(
       () => {
         for (; read < stream.events.length; read++) {
           const { type, id, data } = stream.events[read];
-          if (type === 'message.new') show(data.message);
+          if (type === 'message.new') log.show(data.message);
           if (type === 'reset') {
             // What follows on this stream is after the gap; the snapshot has it, too.
             cursor = '';
@@ -114,38 +138,46 @@ function protocolScreen(site, person, room) {
   (async () => {
     while (!stopped) await follow().catch(() => new Promise((resolve) => setTimeout(resolve, 100)));
   })();
-  return { name: `protocol of ${person.login}`, shown: () => [...shown.values()], stop: () => (stopped = true) };
+  return { name: `protocol of ${person.login}`, shown: () => log.rows, stop: () => (stopped = true) };
 }
 
 /**
- * A client that only polls.
+ * A client that only polls. When it is told reset (after 1,000 missed events, by polls that failed for some seconds)
+ * it reads the history, and goes on.
  *
  * @param {Person} person
  * @param {number} room
  * @returns {Screen}
  */
 function pollScreen(person, room) {
-  /** @type {Map<number, import('../lib/checker.js').Row>} */
-  const shown = new Map();
+  const log = new ShownLog(person, room);
   let stopped = false;
   let cursor = '';
+  /** @type {unknown} */
+  let trouble;
   (async () => {
     while (!stopped) {
       try {
-        cursor ||= (await person.snapshot()).cursor;
+        cursor ||= await log.refetch();
         const answer = await person.events(cursor);
         for (const { type, data } of answer.events) {
-          assert.notEqual(type, 'reset');
-          if (type === 'message.new' && data.message.room === room) shown.set(data.message.seq, row(data.message));
+          if (type === 'message.new') log.show(data.message);
         }
-        cursor = answer.cursor;
-      } catch {
+        cursor = answer.events.some((/** @type {any} */ { type }) => type === 'reset') ? '' : answer.cursor;
+        trouble = undefined;
+      } catch (error) {
         // Tried again from the same cursor.
+        trouble = error;
       }
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   })();
-  return { name: `polls of ${person.login}`, shown: () => [...shown.values()], stop: () => (stopped = true) };
+  return {
+    name: `polls of ${person.login}`,
+    shown: () => log.rows,
+    trouble: () => trouble,
+    stop: () => (stopped = true),
+  };
 }
 
 /** A wire that can be cut: forwards TCP to the site. @param {Site} site */
@@ -231,9 +263,9 @@ for (const front of /** @type {const} */ (['apache', 'lighttpd'])) {
       const caughtUp = async (/** @type {string} */ what) => {
         const seq = await lastSeq();
         for (const screen of screens) {
-          await site.waitFor(() => screen.shown().some((shown) => shown.seq >= seq), {
-            what: `${screen.name} to show ${seq} after: ${what}`,
-            timeoutMs: 30_000,
+          const isThere = () => screen.shown().some((shown) => shown.seq >= seq);
+          await site.waitFor(isThere, { what: `${screen.name} to show ${seq} after: ${what}`, timeoutMs: 30_000 }).catch((error) => {
+            throw new Error(error.message, { cause: screen.trouble?.() });
           });
         }
       };

@@ -18,6 +18,7 @@
 static char dir[] = "/tmp/confab-test-XXXXXX";
 static char runtime_dir[64];
 static struct settings settings = {.runtime_dir = runtime_dir,
+                                   .workers = 8, /* so two may wait */
                                    .password_hashes_at_once = 2,
                                    .password_memory_kib = 64,
                                    .password_passes = 1};
@@ -87,8 +88,8 @@ static void test_renewed(void **state)
     password_clear(&p_dearer);
 }
 
-/* Another process takes a slot until it is killed. */
-static pid_t hold_slot(int64_t slot)
+/* Another process holds a byte of the lock file until it is killed. */
+static pid_t hold_byte(int64_t at)
 {
     char path[100];
     int ready[2];
@@ -99,7 +100,7 @@ static pid_t hold_slot(int64_t slot)
     pid_t pid = fork();
 
     if (pid == 0) {
-        struct flock lock = {.l_type = F_WRLCK, .l_start = slot, .l_len = 1};
+        struct flock lock = {.l_type = F_WRLCK, .l_start = at, .l_len = 1};
         int fd = open(path, O_RDWR);
 
         if (fcntl(fd, F_OFD_SETLK, &lock) != 0 || write(ready[1], "x", 1) != 1) {
@@ -129,10 +130,10 @@ static void test_bound(void **state)
     struct timespec after;
 
     password_init(&p, &settings);
-    pid_t first = hold_slot(0);
+    pid_t first = hold_byte(0);
 
     assert_int_equal(password_hash(&p, "correct horse", hash), CONFAB_OK);
-    pid_t second = hold_slot(1);
+    pid_t second = hold_byte(1);
 
     clock_gettime(CLOCK_MONOTONIC, &before);
     assert_int_equal(password_hash(&p, "correct horse", hash), CONFAB_OVERLOADED);
@@ -143,6 +144,40 @@ static void test_bound(void **state)
     end_process(second);
     assert_int_equal(password_hash(&p, "correct horse", hash), CONFAB_OK);
     end_process(first);
+    password_clear(&p);
+}
+
+static int64_t hash_ms(struct password *p, enum confab_err expected)
+{
+    char hash[PASSWORD_HASH_BYTES];
+    struct timespec before;
+    struct timespec after;
+
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    assert_int_equal(password_hash(p, "correct horse", hash), expected);
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    return (after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000;
+}
+
+/* Where all slots and all places to wait at are taken, a worker is refused without waiting. */
+static void test_waiting_is_bounded(void **state)
+{
+    (void)state;
+    struct password p;
+    const pid_t holders[] = {hold_byte(0), hold_byte(1), hold_byte(1024)};
+
+    password_init(&p, &settings);
+    int64_t waited_ms = hash_ms(&p, CONFAB_OVERLOADED); /* at the second place */
+    /* The place was given back: it is free to be held. */
+    const pid_t last = hold_byte(1025);
+
+    assert_true(waited_ms >= 900);
+    assert_true(hash_ms(&p, CONFAB_OVERLOADED) < waited_ms);
+    end_process(last);
+    for (size_t i = 0; i < sizeof(holders) / sizeof(holders[0]); i++) {
+        end_process(holders[i]);
+    }
+    assert_true(hash_ms(&p, CONFAB_OK) >= 0);
     password_clear(&p);
 }
 
@@ -166,6 +201,7 @@ int main(void)
         cmocka_unit_test(test_hash_and_verify),
         cmocka_unit_test(test_renewed),
         cmocka_unit_test(test_bound),
+        cmocka_unit_test(test_waiting_is_bounded),
         cmocka_unit_test(test_no_runtime_dir),
     };
 
