@@ -349,6 +349,24 @@ static bool json_is_shallow(struct slice text)
     return true;
 }
 
+/* What is wrong with a body, in the words of one who sent it. */
+static const char *json_complaint(const json_error_t *error)
+{
+    switch (json_error_code(error)) {
+    case json_error_invalid_utf8:
+        return "The body is not UTF-8.";
+    case json_error_null_character:
+    case json_error_null_byte_in_key:
+        return "The body has a NUL character (\\u0000) in a string.";
+    case json_error_duplicate_key:
+        return "The body has a key twice.";
+    case json_error_numeric_overflow:
+        return "The body has a number that is too large.";
+    default:
+        return "The body is not well-formed JSON.";
+    }
+}
+
 static enum confab_err body_parse(struct input *in, struct slice body, struct problem *p)
 {
     json_error_t error;
@@ -362,7 +380,7 @@ static enum confab_err body_parse(struct input *in, struct slice body, struct pr
         if (json_memory_failures > failures) {
             return CONFAB_NO_MEMORY;
         }
-        return problem_set(p, CONFAB_BAD_REQUEST, "The body is not well-formed JSON.");
+        return problem_set(p, CONFAB_BAD_REQUEST, json_complaint(&error));
     }
     if (!json_is_object(in->body)) {
         return problem_set(p, CONFAB_BAD_REQUEST, "The body is not a JSON object.");

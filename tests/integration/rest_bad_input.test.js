@@ -404,30 +404,36 @@ async function badMediaTypes(endpoint) {
 async function badJson(endpoint) {
   const good = JSON.stringify(endpoint.good);
   const [first] = Object.keys(endpoint.good ?? {});
-  /** @type {Record<string, string | Buffer>} */
+  const notUtf8 = /not UTF-8/;
+  const nul = /NUL character/;
+  const tooLarge = /too large/;
+  const tooDeep = /nested too deeply/;
+  /** @type {Record<string, [string | Buffer, RegExp?]>} body, and what the answer says about it */
   const bodies = {
-    empty: '',
-    null: 'null',
-    'an array': `[${good}]`,
-    'a string': JSON.stringify(MARKER),
-    'cut short': good.slice(0, -1),
-    'followed by more': `${good}{}`,
-    'single quotes': good.replaceAll('"', "'"),
-    'a byte order mark': `\ufeff${good}`,
-    'a duplicate key': good.replace('{', `{"${first}":"${MARKER}",`),
-    'not UTF-8': Buffer.from(good.replace('{', '{"a":"\xff",'), 'latin1'),
-    'UTF-8 of a surrogate': Buffer.from(good.replace('{', '{"a":"\xed\xa0\x80",'), 'latin1'),
-    'a lone surrogate': good.replace('{', '{"a":"\\ud800",'),
-    'an escaped NUL': good.replace('{', '{"a":"\\u0000",'),
-    'a NUL byte': good.replace('{', '{"a":"\0",'),
-    'a number too big': good.replace('{', '{"a":1e999,'),
-    'an integer too big': good.replace('{', '{"a":123456789012345678901234567890,'),
-    'deep arrays': good.replace('{', `{"a":${'['.repeat(1000)}${']'.repeat(1000)},`),
-    'deep objects': good.replace('{', `{"a":${'{"a":'.repeat(1000)}1${'}'.repeat(1000)},`),
-    'unclosed depth': '['.repeat(60_000),
+    empty: [''],
+    null: ['null'],
+    'an array': [`[${good}]`],
+    'a string': [JSON.stringify(MARKER)],
+    'cut short': [good.slice(0, -1)],
+    'followed by more': [`${good}{}`],
+    'single quotes': [good.replaceAll('"', "'")],
+    'a byte order mark': [`\ufeff${good}`],
+    'a duplicate key': [good.replace('{', `{"${first}":"${MARKER}",`), /key twice/],
+    'not UTF-8': [Buffer.from(good.replace('{', '{"a":"\xff",'), 'latin1'), notUtf8],
+    'UTF-8 of a surrogate': [Buffer.from(good.replace('{', '{"a":"\xed\xa0\x80",'), 'latin1'), notUtf8],
+    'a lone surrogate': [good.replace('{', '{"a":"\\ud800",')],
+    'an escaped NUL': [good.replace('{', '{"a":"\\u0000",'), nul],
+    'a NUL byte': [good.replace('{', '{"a":"\0",')],
+    'a number too big': [good.replace('{', '{"a":1e999,'), tooLarge],
+    'an integer too big': [good.replace('{', '{"a":123456789012345678901234567890,'), tooLarge],
+    'deep arrays': [good.replace('{', `{"a":${'['.repeat(1000)}${']'.repeat(1000)},`), tooDeep],
+    'deep objects': [good.replace('{', `{"a":${'{"a":'.repeat(1000)}1${'}'.repeat(1000)},`), tooDeep],
+    'unclosed depth': ['['.repeat(60_000), tooDeep],
   };
-  for (const [what, body] of Object.entries(bodies)) {
-    assertProblem(await send(endpoint, { body }), 400, 'bad_request', `${nameOf(endpoint)} ${what}`);
+  for (const [what, [body, complaint = /well-formed|no(t a)? JSON object/]] of Object.entries(bodies)) {
+    const answer = await send(endpoint, { body });
+    assertProblem(answer, 400, 'bad_request', `${nameOf(endpoint)} ${what}`);
+    assert.match(answer.json.detail, complaint, `${nameOf(endpoint)} ${what}`);
   }
 }
 

@@ -265,6 +265,7 @@ export class Worker {
   #spawn(binary, fd, env) {
     const child = spawn(binary, [], { stdio: [fd, 'ignore', 'pipe'], env });
     child.stderr?.setEncoding('utf8').on('data', (text) => (this.log += text));
+    child.once('error', (error) => (this.log += `${error}\n`));
     this.#children.push(child);
     this.#ends.push(new Promise((resolve) => child.once('close', (code, signal) => resolve(signal ?? code ?? -1))));
   }
@@ -280,6 +281,7 @@ export class Worker {
   /** @param {FcgiRequest} request */
   request(request) {
     const { body, timeoutMs } = request;
+    if (!this.alive) throw new Error(`no worker is left; they wrote:\n${this.log}`);
     return exchange(this.path, [requestHead(variablesOf(request)), requestBody(body)], { timeoutMs });
   }
 
