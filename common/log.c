@@ -139,6 +139,20 @@ LOG_VERB(log_warnx, LOG_LEVEL_WARN, 0)
 LOG_VERB(log_info, LOG_LEVEL_INFO, 0)
 LOG_VERB(log_debug, LOG_LEVEL_DEBUG, 0)
 
+struct log_text log_text(const char *message)
+{
+    struct log_text out = {""};
+    size_t len = message == NULL ? 0 : strcspn(message, "\n");
+
+    for (size_t i = 0; i < len && i + 1 < sizeof(out.text); i++) {
+        out.text[i] = message[i];
+        if (message[i] == '"') {
+            out.text[i] = '\'';
+        }
+    }
+    return out;
+}
+
 void fatal(const char *fmt, ...)
 {
     va_list args;

@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 
+#define LOG_FOREIGN_BYTES 512
+
 enum log_level { LOG_LEVEL_ERR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG, LOG_LEVEL_MAX };
 
 /* The component ("push", "fcgi") opens each line; borrowed for ever (a literal). */
@@ -25,6 +27,14 @@ void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warnx(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* The first line of a text that others wrote (libpq's end in a newline), fit to stand between
+ * double quotes: its own become single ones. NULL is no text. Lives as long as the call that it is
+ * an argument of: log_warnx("… why=\"%s\"", log_text(message).text). */
+struct log_text {
+    char text[LOG_FOREIGN_BYTES]; /* longer ones are cut */
+};
+struct log_text log_text(const char *message);
 
 /* Logs as log_err/log_errx and exits 1: only while starting, or on a broken invariant. */
 void fatal(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));

@@ -60,22 +60,10 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* libpq's messages end in a newline, and may have several lines. */
-static struct slice first_line(const char *message)
-{
-    struct slice line;
-    struct slice rest;
-
-    slice_cut(slice_of(message), '\n', &line, &rest);
-    return line;
-}
-
 static void on_notice(void *arg, const char *message)
 {
-    struct slice line = first_line(message);
-
     (void)arg;
-    log_debug("db notice=\"%.*s\"", (int)line.n, line.p);
+    log_debug("db notice=\"%s\"", log_text(message).text);
 }
 
 /* ---- Connecting ---- */
@@ -117,9 +105,8 @@ struct db *db_new(const struct settings *s)
     }
     PQconninfoFree(parsed);
     if (db == NULL || db->options == NULL) {
-        struct slice line = first_line(why == NULL ? "no memory, or too many options" : why);
-
-        log_errx("db conninfo_refused why=\"%.*s\"", (int)line.n, line.p);
+        log_errx("db conninfo_refused why=\"%s\"",
+                 log_text(why == NULL ? "no memory, or too many options" : why).text);
         free(db);
         db = NULL;
     }
@@ -184,10 +171,10 @@ static enum confab_err db_connect(struct db *db)
     }
     if (PQstatus(db->conn) != CONNECTION_OK || PQsetnonblocking(db->conn, 1) != 0 ||
         PQenterPipelineMode(db->conn) != 1) {
-        struct slice line = first_line(PQerrorMessage(db->conn));
         int64_t took = now_ms() - start;
 
-        log_warnx("db connect_failed ms=%" PRId64 " why=\"%.*s\"", took, (int)line.n, line.p);
+        log_warnx("db connect_failed ms=%" PRId64 " why=\"%s\"", took,
+                  log_text(PQerrorMessage(db->conn)).text);
         if (took >= db->s->db_connect_timeout_s * 1000 / 2) {
             db->no_attempt_until_ms = now_ms() + DB_PAUSE_MS;
         }
@@ -343,11 +330,10 @@ static void log_unexpected(const struct stmt_row *row, const PGresult *res)
     const char *constraint = PQresultErrorField(res, PG_DIAG_CONSTRAINT_NAME);
     const char *context = PQresultErrorField(res, PG_DIAG_CONTEXT);
     const char *sqlstate = PQresultErrorField(res, PG_DIAG_SQLSTATE);
-    struct slice line = first_line(context);
 
-    log_errx("db error stmt=%s sqlstate=%s constraint=%s context=\"%.*s\"", row->name,
-             sqlstate == NULL ? "-" : sqlstate, constraint == NULL ? "-" : constraint, (int)line.n,
-             line.p == NULL ? "" : line.p);
+    log_errx("db error stmt=%s sqlstate=%s constraint=%s context=\"%s\"", row->name,
+             sqlstate == NULL ? "-" : sqlstate, constraint == NULL ? "-" : constraint,
+             log_text(context).text);
 }
 
 /* The error of res, and in p what the client may know of it: the texts of class CF alone. */

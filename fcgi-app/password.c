@@ -1,7 +1,7 @@
 /*
- * password: argon2id through libsodium. The bounds are locks on single bytes of a file, one for each
- * slot to hash in and for each place to wait at: the kernel frees them with the descriptor, however
- * a worker ends.
+ * password: argon2id through libsodium. The bounds are locks on single bytes of a file, one for
+ * each slot to hash in and for each place to wait at: the kernel frees them with the descriptor,
+ * however a worker ends.
  */
 #include "password.h"
 
@@ -19,7 +19,8 @@
 #define PASSWORD_WAIT_MS                                                                           \
     900 /* for a slot; then the site is overloaded, and says so within a second */
 #define PASSWORD_LOOK_MS   10   /* between looks at the slots */
-#define PASSWORD_PLACES_AT 1024 /* of the lock file: the first place to wait at, after all slots */
+#define PASSWORD_PLACES_AT 1024 /* of the lock file: the first place to wait at, after all slots   \
+                                 */
 #define PASSWORD_LOCK_NAME "password.lock"
 #define PASSWORD_PATH_SIZE 4096
 

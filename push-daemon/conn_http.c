@@ -54,7 +54,7 @@ static void answer(struct request *r, int status, const char *title, const char 
 
     buf_clear(&b);
     if (conn_queue(r->c, m)) {
-        conn_finish(r->c, status < 400 ? REASON_ANSWERED : REASON_BAD_REQUEST);
+        conn_finish(r->c, status / 100 == 4 ? REASON_BAD_REQUEST : REASON_ANSWERED);
     }
 }
 

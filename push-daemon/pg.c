@@ -133,7 +133,7 @@ static void go_down(struct pg *pg, const char *why)
 {
     bool was_ready = pg->state == PG_READY;
 
-    log_warnx("database down reason=\"%s\" retry_ms=%" PRId64, why, pg->retry_ms);
+    log_warnx("database down reason=\"%s\" retry_ms=%" PRId64, log_text(why).text, pg->retry_ms);
     pg->stats->counts[STAT_DB_FAILURES]++;
     watch(pg, 0);
     PQfinish(pg->conn);
@@ -161,18 +161,11 @@ void pg_drop(struct pg *pg, const char *why)
     }
 }
 
-/* The first line of libpq's own words, fit for a quoted value. Borrowed until the next call to
- * libpq. */
-static const char *libpq_error(struct pg *pg)
+/* libpq's own words. Borrowed until the next call to libpq. */
+static const char *libpq_error(const struct pg *pg)
 {
-    char *text = PQerrorMessage(pg->conn);
+    const char *text = PQerrorMessage(pg->conn);
 
-    text[strcspn(text, "\n")] = '\0';
-    for (char *c = text; *c != '\0'; c++) {
-        if (*c == '"') {
-            *c = '\'';
-        }
-    }
     return text[0] != '\0' ? text : "connection lost";
 }
 
@@ -203,7 +196,7 @@ static void start_connecting(struct pg *pg)
 static void on_notice(void *arg, const char *message)
 {
     (void)arg;
-    log_info("database notice=\"%.*s\"", (int)strcspn(message, "\n"), message);
+    log_info("database notice=\"%s\"", log_text(message).text);
 }
 
 static void prepare_all(struct pg *pg)
@@ -368,7 +361,7 @@ static void take_failure(struct pg *pg, enum pg_stmt stmt, const PGresult *resul
     pg->batch_failed = true;
     log_warnx("query failed stmt=\"%s\" sqlstate=%s error=\"%s\"",
               stmts[stmt].name != NULL ? stmts[stmt].name : stmts[stmt].sql,
-              state != NULL ? state : "none", text != NULL ? text : "");
+              state != NULL ? state : "none", log_text(text).text);
     if (ends_connection(result) || pg->state == PG_PREPARING) {
         pg_drop(pg, "query failed");
     } else {

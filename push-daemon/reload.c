@@ -45,7 +45,7 @@ bool reload_settings(struct settings *s, const char *path)
     int changed = 0;
 
     if (settings_load(&fresh, path, &e) != CONFAB_OK) {
-        log_warnx("reload error=\"%s\" kept=\"all as before\"", e.text);
+        log_warnx("reload error=\"%s\" kept=\"all as before\"", log_text(e.text).text);
         return false;
     }
     for (size_t i = 0; i < settings_table.count; i++) {

@@ -151,7 +151,7 @@ export class Store extends Emitter {
       room.last_at = message.at;
     }
     // Whoever writes has read what was before.
-    this.#raiseMark(room, message.sender.id, message.seq);
+    if (message.sender.id !== null) this.#raiseMark(room, message.sender.id, message.seq);
     this.emit('change', { room: room.id });
   }
 

@@ -10,7 +10,7 @@
  * @typedef {object} Message
  * @property {number} room
  * @property {number} seq        the room's one order, gapless
- * @property {User} sender
+ * @property {{id: number|null, display_name: string|null}} sender  null both: was deleted
  * @property {string|null} client_id
  * @property {string} type
  * @property {string} body

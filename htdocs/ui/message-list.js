@@ -193,7 +193,7 @@ export class ConfabMessageList extends ConfabElement {
     const model = /** @type {MessageListModel} */ (this.#model);
     const fresh = model.messages.filter(({ seq, sender }) => seq > after && sender.id !== model.me.id);
     if (fresh.length === 0) return;
-    const words = fresh.map(({ sender, body }) => text.incoming(sender.display_name, body.slice(0, ANNOUNCED_CHARACTERS)));
+    const words = fresh.map(({ sender, body }) => text.incoming(sender.display_name ?? text.deletedPerson, body.slice(0, ANNOUNCED_CHARACTERS)));
     this.#announcer.replaceChildren(...words.map((line) => h('p', {}, line)));
   }
 

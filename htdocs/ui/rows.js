@@ -1,5 +1,6 @@
 // @ts-check
 import { dayKey } from './format.js';
+import { text } from './text.js';
 
 /**
  * What a conversation looks like as a list of rows, worked out from the messages,
@@ -83,14 +84,15 @@ function join(before, row) {
 /** @param {Message} message @param {Conversation} conversation @returns {MessageRow} */
 function messageRow(message, { me, dialog, readByPeer }) {
   const own = message.sender.id === me.id;
+  const sender = { id: message.sender.id ?? 0, display_name: message.sender.display_name ?? text.deletedPerson };
   const sent = message.seq <= readByPeer ? 'read' : 'sent';
   return {
     kind: 'message',
     // The same row from the moment of writing on, so that nothing flickers when it is confirmed.
     key: own && message.client_id ? message.client_id : `seq:${message.seq}`,
     own,
-    author: own || dialog ? '' : message.sender.display_name,
-    sender: message.sender,
+    author: own || dialog ? '' : sender.display_name,
+    sender,
     seq: message.seq,
     clientId: message.client_id ?? undefined,
     body: message.body,

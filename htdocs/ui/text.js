@@ -46,6 +46,7 @@ export const text = Object.freeze({
   you: 'You',
   unread: (/** @type {number} */ n) => counted(n, 'unread message', 'unread messages'),
   roomFallback: 'Unnamed room',
+  deletedPerson: 'Deleted account',
 
   search: 'Find people',
   searchResults: 'People found',

@@ -91,8 +91,10 @@ begin
     select row_to_json(x)
       from (select p_message.room_id as room,
                    p_message.seq,
-                   (select row_to_json(s) from (select id, display_name from chat.person where id = p_message.sender_id) s)
-                     as sender,
+                   coalesce((select row_to_json(s)
+                               from (select id, display_name from chat.person where id = p_message.sender_id) s),
+                            -- of a person who was deleted
+                            '{"id":null,"display_name":null}') as sender,
                    p_message.client_id,
                    p_message.type,
                    p_message.body,

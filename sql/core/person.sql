@@ -54,7 +54,7 @@ begin
   return (select row_to_json(x) from (select p.id, p.display_name from chat.person p where p.id = p_user_id) x);
 end
 $$;
-comment on function chat.person_brief(bigint) is 'A person as others'' messages name him; null for null.';
+comment on function chat.person_brief(bigint) is 'A person as others'' messages name him; null for one who does not exist.';
 
 create or replace function chat.person_json(p_person chat.person, p_viewer_id bigint) returns json
 language plpgsql stable

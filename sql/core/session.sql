@@ -34,6 +34,8 @@ as $$
 declare
   v_session chat.session;
 begin
+  -- Nothing else removes what ran out by itself.
+  delete from chat.session where user_id = p_user_id and expires_at <= now();
   insert into chat.session (user_id, token_hash, agent, expires_at)
   values (p_user_id, p_token, left(coalesce(p_agent, ''), 200), now() + make_interval(days => p_session_days))
   returning * into v_session;
@@ -42,7 +44,7 @@ begin
                              from chat.person p where p.id = p_user_id) x));
 end
 $$;
-comment on function chat.session_start(bigint, bytea, int, text) is 'Opens a session and answers {user, session}.';
+comment on function chat.session_start(bigint, bytea, int, text) is 'Opens a session and answers {user, session}; deletes those of this person that have expired.';
 
 create or replace function chat.session_tell_end() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp

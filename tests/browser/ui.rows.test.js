@@ -11,7 +11,7 @@ const PEER = { id: 2, display_name: 'Peer' };
 
 /**
  * @param {number} seq
- * @param {{id: number, display_name: string}} sender
+ * @param {import('../../htdocs/lib/types.js').Message['sender']} sender
  * @param {string} at
  * @returns {import('../../htdocs/lib/types.js').Message}
  */
@@ -39,6 +39,13 @@ test('the divider stands before the first unread message, and parts a group', ()
   const messages = [message(1, PEER, '1T12:00:00'), message(2, PEER, '1T12:00:10'), message(4, PEER, '1T12:00:20')];
   assert.deepEqual(outline(rows({ messages, divider: 2 })), ['day', 'peer 1 first', 'peer 2 last', 'divider', 'peer 4 first last']);
   assert.deepEqual(outline(rows({ messages, divider: 4 })), ['day', 'peer 1 first', 'peer 2', 'peer 4 last']);
+});
+
+test('messages of people who were deleted stay, under a name that says so', () => {
+  const gone = { id: null, display_name: null };
+  const list = rows({ dialog: false, messages: [message(1, PEER, '1T12:00:00'), message(2, gone, '1T12:00:01')] });
+  assert.deepEqual(outline(list), ['day', 'peer 1 first last', 'peer 2 first last']);
+  assert.deepEqual(list.flatMap((row) => (row.kind === 'message' ? [row.author] : [])), ['Peer', 'Deleted account']);
 });
 
 test('own messages are sent, or read as far as the other one has read', () => {

@@ -86,6 +86,18 @@ static void test_no_forged_line(void **state)
     assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
 }
 
+static void test_foreign_text(void **state)
+{
+    (void)state;
+    char text[LOG_FOREIGN_BYTES * 2];
+
+    assert_string_equal(log_text("no \"x\"\nHINT: y\n").text, "no 'x'");
+    assert_string_equal(log_text(NULL).text, "");
+    memset(text, 'a', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    assert_int_equal(strlen(log_text(text).text), LOG_FOREIGN_BYTES - 1);
+}
+
 static void test_level_names(void **state)
 {
     (void)state;
@@ -105,6 +117,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_levels, capture, restore),
         cmocka_unit_test_setup_teardown(test_errno, capture, restore),
         cmocka_unit_test_setup_teardown(test_no_forged_line, capture, restore),
+        cmocka_unit_test(test_foreign_text),
         cmocka_unit_test(test_level_names),
     };
 

@@ -198,10 +198,8 @@ static void test_no_runtime_dir(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_hash_and_verify),
-        cmocka_unit_test(test_renewed),
-        cmocka_unit_test(test_bound),
-        cmocka_unit_test(test_waiting_is_bounded),
+        cmocka_unit_test(test_hash_and_verify), cmocka_unit_test(test_renewed),
+        cmocka_unit_test(test_bound),           cmocka_unit_test(test_waiting_is_bounded),
         cmocka_unit_test(test_no_runtime_dir),
     };
 

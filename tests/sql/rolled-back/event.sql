@@ -55,6 +55,14 @@ select is((select xid from chat.event order by id desc limit 1), pg_current_xact
 insert into chat.event (xid, user_id, type, data) values ('3', :alice, 'forged', '{}');
 select is((select xid from chat.event where type = 'forged'), pg_current_xact_id(), 'even if tried');
 
+-- So does a person; the room knows who that was by the id.
+insert into chat.member (room_id, user_id) values (:room, :bob);
+delete from chat.person where id = :bob;
+select is((select data #> '{user}' from pg_temp.log() order by id desc limit 1),
+  jsonb_build_object('id', :bob, 'display_name', null), 'a deleted person leaves his rooms');
+select results_eq(format('select chat.message_json(m)::jsonb -> ''sender'' from chat.message m where room_id = %s and seq = 2', :room),
+  $$values ('{"id":null,"display_name":null}'::jsonb)$$, 'and his messages stay, without him');
+
 -- A room that is deleted takes its memberships along, and tells so.
 delete from chat.room where id = :room;
 select is((select (type, user_id) from chat.event order by id desc limit 1), ('member.leave'::text, :alice::bigint), 'the members of a deleted room are told that they left');

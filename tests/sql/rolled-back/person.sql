@@ -70,8 +70,15 @@ select is(pg_temp.outcome(c), 'CF001', c)
                  where p.pronamespace = 'chat'::regnamespace and p.proargnames[1] = 'p_token' and p.proname like 'api\_%') a,
        unnest(a.calls) c;
 
--- Others.
+-- A log-in removes what ran out; and only that, and only one's own.
+select is(pg_temp.outcome(format($$api_session_create(%s, 'newer', null, pg_temp.token('s3'), 30, '')$$, :alice)), '201', 'a third session');
+select is(pg_temp.outcome(format($$api_session_create(%s, 'newer', null, pg_temp.token('s4'), 30, '')$$, :alice)), '201', 'a fourth');
 reset role;
+select results_eq(
+  $$select t from unnest(array['s2', 's3', 's4']) t where exists (select from chat.session where token_hash = pg_temp.token(t)) order by t$$,
+  $$values ('s3'), ('s4')$$, 'what expired is removed by the next log-in');
+
+-- Others.
 select pg_temp.person('viewer') as viewer \gset
 select pg_temp.person('+4915112345', 'Frida Phone') as frida \gset
 select pg_temp.person('freddy', 'Fred de Vries') as fred \gset
