@@ -16,11 +16,13 @@
 
 #include "common/log.h"
 
-#define PASSWORD_WAIT_MS                                                                           \
-    900 /* for a slot; then the site is overloaded, and says so within a second */
-#define PASSWORD_LOOK_MS   10   /* between looks at the slots */
-#define PASSWORD_PLACES_AT 1024 /* of the lock file: the first place to wait at, after all slots   \
-                                 */
+/* For a slot; then the site is overloaded, and says so within a second. */
+#define PASSWORD_WAIT_MS 900
+/* Between looks at the slots. */
+#define PASSWORD_LOOK_MS 10
+/* Of the lock file: the first place to wait at, after all slots. */
+#define PASSWORD_PLACES_AT 1024
+
 #define PASSWORD_LOCK_NAME "password.lock"
 #define PASSWORD_PATH_SIZE 4096
 
