@@ -55,12 +55,46 @@ bool token_hash(struct slice presented, struct token_hash *out)
     return true;
 }
 
-void cookie_name(const char *path_prefix, bool secure, char out[COOKIE_NAME_BYTES])
+bool token_has_print(const struct token_hash *hash, struct slice presented)
+{
+    char print[TOKEN_PRINT_DIGITS + 1];
+
+    str_hex(hash->bytes, TOKEN_PRINT_DIGITS / 2, print);
+    return slice_eq(presented, slice_of(print));
+}
+
+/* ":PORT" of a Host header (RFC 9110 7.2); empty when it has none, or the scheme's own. */
+static struct slice port_of(struct slice host)
+{
+    const char *colon = host.n == 0 ? NULL : memrchr(host.p, ':', host.n);
+    struct slice port = {NULL, 0};
+
+    if (colon != NULL) {
+        port = (struct slice){colon, host.n - (size_t)(colon - host.p)};
+    }
+    for (size_t i = 1; i < port.n; i++) {
+        if (port.p[i] < '0' || port.p[i] > '9') {
+            return (struct slice){NULL, 0}; /* inside of an IPv6 address */
+        }
+    }
+    if (slice_eq(port, SLICE_LITERAL(":80")) || slice_eq(port, SLICE_LITERAL(":443"))) {
+        return (struct slice){NULL, 0};
+    }
+    return port;
+}
+
+void cookie_name(const struct cookie_site *site, bool secure, char out[COOKIE_NAME_BYTES])
 {
     unsigned char digest[crypto_hash_sha256_BYTES];
     char hex[2 * COOKIE_DIGEST_BYTES + 1];
+    struct slice port = port_of(site->host);
+    crypto_hash_sha256_state state;
 
-    crypto_hash_sha256(digest, (const unsigned char *)path_prefix, strlen(path_prefix));
+    crypto_hash_sha256_init(&state);
+    crypto_hash_sha256_update(&state, (const unsigned char *)site->path_prefix,
+                              strlen(site->path_prefix));
+    crypto_hash_sha256_update(&state, (const unsigned char *)port.p, port.n);
+    crypto_hash_sha256_final(&state, digest);
     str_hex(digest, COOKIE_DIGEST_BYTES, hex);
     int len = snprintf(out, COOKIE_NAME_BYTES, "%sconfab-%s", secure ? "__Host-" : "", hex);
 
@@ -102,18 +136,18 @@ static bool token_from_bearer(struct slice authorization, struct slice *token)
     return true;
 }
 
-bool token_from_headers(struct slice authorization, struct slice cookie, const char *path_prefix,
-                        struct slice *token)
+bool token_from_headers(struct slice authorization, struct slice cookie,
+                        const struct cookie_site *site, struct slice *token)
 {
     char name[COOKIE_NAME_BYTES];
 
     if (token_from_bearer(authorization, token)) {
         return true;
     }
-    cookie_name(path_prefix, true, name);
+    cookie_name(site, true, name);
     if (cookie_find(cookie, name, token)) {
         return true;
     }
-    cookie_name(path_prefix, false, name);
+    cookie_name(site, false, name);
     return cookie_find(cookie, name, token);
 }

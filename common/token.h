@@ -10,9 +10,10 @@
 
 #include "str.h"
 
-#define TOKEN_TEXT_BYTES  43 /* without the NUL */
-#define TOKEN_HASH_BYTES  32
-#define COOKIE_NAME_BYTES 32 /* room for the longest cookie name and its NUL */
+#define TOKEN_TEXT_BYTES   43 /* without the NUL */
+#define TOKEN_HASH_BYTES   32
+#define TOKEN_PRINT_DIGITS 16
+#define COOKIE_NAME_BYTES  32 /* room for the longest cookie name and its NUL */
 
 struct token_hash {
     unsigned char bytes[TOKEN_HASH_BYTES];
@@ -25,15 +26,29 @@ void token_make(char out[TOKEN_TEXT_BYTES + 1]);
 /* The hash of what a client presented. False when it cannot be a token (length, alphabet). */
 bool token_hash(struct slice presented, struct token_hash *out) __attribute__((warn_unused_result));
 
-/* The cookie's name: "confab-" and 8 hex digits of SHA-256(path_prefix), so that two installations
- * on one host do not overwrite each other; "__Host-" before it when secure (RFC 6265bis). */
-void cookie_name(const char *path_prefix, bool secure, char out[COOKIE_NAME_BYTES]);
+/* Whether presented is the fingerprint of that session: the first TOKEN_PRINT_DIGITS hex digits of
+ * its token's hash, which tells nothing about the token. */
+bool token_has_print(const struct token_hash *hash, struct slice presented)
+    __attribute__((warn_unused_result));
+
+/* The site that a request is for, as far as cookies must be told apart. */
+struct cookie_site {
+    struct slice host;       /* the Host header; empty for none */
+    const char *path_prefix; /* borrowed */
+};
+
+/* The cookie's name: "confab-" and 8 hex digits of SHA-256(path_prefix, and ":PORT" of the host
+ * unless it is 80 or 443), so that two installations on one host do not overwrite each other's:
+ * ports do not part cookies (RFC 6265 section 8.5). "__Host-" before it when secure (RFC 6265bis).
+ */
+void cookie_name(const struct cookie_site *site, bool secure, char out[COOKIE_NAME_BYTES]);
 /* Finds a cookie's value in a Cookie header (RFC 6265 section 5.4); borrowed from header. */
 bool cookie_find(struct slice header, const char *name, struct slice *value)
     __attribute__((warn_unused_result));
 /* The token of a request: `Authorization: Bearer` beats the cookie, the __Host- name beats the
  * plain one. Empty slices for absent headers. False when the request carries none. */
-bool token_from_headers(struct slice authorization, struct slice cookie, const char *path_prefix,
-                        struct slice *token) __attribute__((warn_unused_result));
+bool token_from_headers(struct slice authorization, struct slice cookie,
+                        const struct cookie_site *site, struct slice *token)
+    __attribute__((warn_unused_result));
 
 #endif

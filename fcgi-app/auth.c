@@ -16,11 +16,12 @@
 struct auth auth_read(const struct req *req, const struct settings *s)
 {
     const struct slice none = {NULL, 0};
+    const struct cookie_site site = {req->host, s->path_prefix};
     struct auth auth = {.kind = AUTH_KIND_NONE};
 
-    if (token_from_headers(req->authorization, none, s->path_prefix, &auth.token)) {
+    if (token_from_headers(req->authorization, none, &site, &auth.token)) {
         auth.kind = AUTH_KIND_BEARER;
-    } else if (token_from_headers(none, req->cookie, s->path_prefix, &auth.token)) {
+    } else if (token_from_headers(none, req->cookie, &site, &auth.token)) {
         auth.kind = AUTH_KIND_COOKIE;
     }
     return auth;
@@ -81,14 +82,16 @@ void auth_cors(struct resp *resp, const struct req *req, const struct settings *
 }
 
 /* One Set-Cookie line. A name with the __Host- prefix demands Secure and Path=/ (RFC 6265bis). */
-static void cookie_header(struct resp *resp, const struct settings *s, bool secure,
+static void cookie_header(struct resp *resp, const struct req *req, const struct settings *s,
                           const char *value, int64_t max_age_s)
 {
+    const struct cookie_site site = {req->host, s->path_prefix};
+    const bool secure = req->is_https;
     char name[COOKIE_NAME_BYTES];
     char line[COOKIE_LINE_BYTES];
     const char *path = secure || s->path_prefix[0] == '\0' ? "/" : s->path_prefix;
 
-    cookie_name(s->path_prefix, secure, name);
+    cookie_name(&site, secure, name);
     int n = snprintf(line, sizeof(line),
                      "%s=%s; Path=%s; Max-Age=%" PRId64 "; %sHttpOnly; "
                      "SameSite=Lax",
@@ -103,10 +106,10 @@ static void cookie_header(struct resp *resp, const struct settings *s, bool secu
 void auth_set_cookie(struct resp *resp, const struct req *req, const struct settings *s,
                      const char *token)
 {
-    cookie_header(resp, s, req->is_https, token, s->session_days * DAY_S);
+    cookie_header(resp, req, s, token, s->session_days * DAY_S);
 }
 
 void auth_clear_cookie(struct resp *resp, const struct req *req, const struct settings *s)
 {
-    cookie_header(resp, s, req->is_https, "", 0);
+    cookie_header(resp, req, s, "", 0);
 }

@@ -156,6 +156,11 @@ static enum confab_err authenticate(struct exchange *x)
     if (!token_hash(x->auth.token, &hash)) {
         return problem_set(&x->problem, CONFAB_UNAUTHENTICATED, "This is no token of ours.");
     }
+    /* The cookie is the whole browser's: another tab may have logged in as somebody else. */
+    if (x->req.session.n > 0 && !token_has_print(&hash, x->req.session)) {
+        return problem_set(&x->problem, CONFAB_UNAUTHENTICATED,
+                           "Another session has taken the place of the one that was meant.");
+    }
     db_token_param(&hash, x->token_param);
     if (x->auth.kind == AUTH_KIND_COOKIE && http_method_writes(x->req.method)) {
         return exchange_check_origin(x);
@@ -169,7 +174,7 @@ static enum confab_err preflight(struct exchange *x)
     resp_header(&x->resp, "Allow", x->route.allow);
     resp_header(&x->resp, "Access-Control-Allow-Methods", x->route.allow);
     resp_header(&x->resp, "Access-Control-Allow-Headers",
-                "Authorization, Content-Type, Idempotency-Key");
+                "Authorization, Content-Type, Idempotency-Key, Confab-Session");
     resp_header(&x->resp, "Access-Control-Max-Age", PREFLIGHT_MAX_AGE);
     resp_json(&x->resp, 204, NULL);
     return CONFAB_OK;

@@ -108,6 +108,7 @@ static void req_read_head(struct req *r, const struct gateway *g)
     r->sec_fetch_site = variable(g, "HTTP_SEC_FETCH_SITE");
     r->authorization = variable_redirected(g, "HTTP_AUTHORIZATION", "REDIRECT_HTTP_AUTHORIZATION");
     r->cookie = variable(g, "HTTP_COOKIE");
+    r->session = variable(g, "HTTP_CONFAB_SESSION");
     r->content_type = variable(g, "CONTENT_TYPE");
     r->idempotency_key = variable(g, "HTTP_IDEMPOTENCY_KEY");
     r->user_agent = variable(g, "HTTP_USER_AGENT");

@@ -46,6 +46,7 @@ struct req {
     struct slice sec_fetch_site;
     struct slice authorization;
     struct slice cookie;
+    struct slice session; /* the fingerprint of the one that the client means */
     struct slice content_type;
     struct slice idempotency_key;
     struct slice user_agent;

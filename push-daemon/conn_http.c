@@ -192,10 +192,10 @@ static void open_stream(struct request *r)
     struct conn *c = r->c;
     struct handshake *h = c->handshake;
     struct slice cors = buf_slice(&r->cors);
+    const struct cookie_site site = {r->head.host, c->set->settings->path_prefix};
     struct slice token;
 
-    if (!token_from_headers(r->head.authorization, r->head.cookie, c->set->settings->path_prefix,
-                            &token) ||
+    if (!token_from_headers(r->head.authorization, r->head.cookie, &site, &token) ||
         !token_hash(token, &h->token)) {
         conn_sse_refuse(c, cors);
         return;

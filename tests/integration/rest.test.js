@@ -89,6 +89,20 @@ test('POST /users logs in by cookie', async () => {
   assert.equal((await call('GET', '/me', { headers: { Cookie: cookie } })).status, 401);
 });
 
+test('a session that is not the one meant is refused, and changes nothing', async () => {
+  const { a, b, room } = await pair();
+  const { fingerprint } = (await call('GET', '/session', { token: a.token })).json.session;
+  assert.match(fingerprint, /^[0-9a-f]{16}$/);
+  const send = (/** @type {string} */ token) =>
+    call('POST', `/rooms/${room}/messages`, { token, body: { body: 'mine' }, headers: { 'Confab-Session': fingerprint } });
+  assert.equal((await send(a.token)).status, 201);
+  const refused = await send(b.token);
+  assert.equal(refused.status, 401);
+  assert.equal(refused.json.code, 'unauthenticated');
+  const { items } = (await call('GET', `/rooms/${room}/messages`, { token: a.token })).json;
+  assert.deepEqual(items.map((/** @type {any} */ { sender }) => sender.id), [a.id]);
+});
+
 test('the cookie of an https site is a __Host- cookie', async () => {
   const answer = await call('POST', '/users', {
     body: { login: 'secure', password: PASSWORD, display_name: 'S' },

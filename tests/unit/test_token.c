@@ -66,12 +66,52 @@ static void test_cookie_name(void **state)
     char secure[COOKIE_NAME_BYTES];
     char other[COOKIE_NAME_BYTES];
 
-    cookie_name("", false, plain);
+    cookie_name(&(struct cookie_site){slice_of("localhost"), ""}, false, plain);
     assert_string_equal(plain, "confab-e3b0c442");
-    cookie_name("", true, secure);
+    cookie_name(&(struct cookie_site){slice_of("localhost:443"), ""}, true, secure);
     assert_string_equal(secure, "__Host-confab-e3b0c442");
-    cookie_name("/chat", false, other);
+    cookie_name(&(struct cookie_site){slice_of("localhost"), "/chat"}, false, other);
     assert_string_not_equal(plain, other);
+}
+
+/* Cookies do not know of ports; their names do. */
+static void test_cookie_name_of_port(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *host;
+        bool is_plain;
+    } rows[] = {{"", true},
+                {"example.org", true},
+                {"example.org:80", true},
+                {"[::1]", true},
+                {"[::1]:443", true},
+                {"[::1]:8080", false},
+                {"example.org:8080", false},
+                {"other:8080", false}};
+    char plain[COOKIE_NAME_BYTES];
+    char at_8080[COOKIE_NAME_BYTES];
+    char name[COOKIE_NAME_BYTES];
+
+    cookie_name(&(struct cookie_site){slice_of(""), ""}, false, plain);
+    cookie_name(&(struct cookie_site){slice_of("x:8080"), ""}, false, at_8080);
+    assert_string_not_equal(plain, at_8080);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        cookie_name(&(struct cookie_site){slice_of(rows[i].host), ""}, false, name);
+        assert_string_equal(name, rows[i].is_plain ? plain : at_8080);
+    }
+}
+
+static void test_fingerprint(void **state)
+{
+    (void)state;
+    struct token_hash hash = {{0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0x01}};
+
+    assert_true(token_has_print(&hash, slice_of("0123456789abcdef")));
+    assert_false(token_has_print(&hash, slice_of("0123456789abcde")));
+    assert_false(token_has_print(&hash, slice_of("0123456789abcdef0")));
+    assert_false(token_has_print(&hash, slice_of("1123456789abcdef")));
+    assert_false(token_has_print(&hash, slice_of("")));
 }
 
 static void test_cookie_find(void **state)
@@ -119,12 +159,13 @@ static void test_from_headers(void **state)
         {"", "confab-e3b0c442=BBB; __Host-confab-e3b0c442=CCC", "CCC"},
         {"", "confab-00000000=BBB", NULL},
     };
+    const struct cookie_site site = {slice_of("localhost"), ""};
 
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct slice token = {NULL, 0};
 
         assert_int_equal(token_from_headers(slice_of(rows[i].authorization),
-                                            slice_of(rows[i].cookie), "", &token),
+                                            slice_of(rows[i].cookie), &site, &token),
                          rows[i].token != NULL);
         assert_true(slice_eq(token, slice_of(rows[i].token)));
     }
@@ -139,9 +180,10 @@ static int start(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_make_and_hash), cmocka_unit_test(test_hash_value),
-        cmocka_unit_test(test_not_tokens),    cmocka_unit_test(test_cookie_name),
-        cmocka_unit_test(test_cookie_find),   cmocka_unit_test(test_from_headers),
+        cmocka_unit_test(test_make_and_hash),       cmocka_unit_test(test_hash_value),
+        cmocka_unit_test(test_not_tokens),          cmocka_unit_test(test_cookie_name),
+        cmocka_unit_test(test_cookie_name_of_port), cmocka_unit_test(test_fingerprint),
+        cmocka_unit_test(test_cookie_find),         cmocka_unit_test(test_from_headers),
     };
 
     return cmocka_run_group_tests(tests, start, NULL);
