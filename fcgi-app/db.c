@@ -336,20 +336,43 @@ static void log_unexpected(const struct stmt_row *row, const PGresult *res)
              log_text(context).text);
 }
 
+/* Each line of the detail is "field: complaint" (chat.fail_fields); without one the field is the
+ * column, and the message the complaint. */
+static void explain_fields(const PGresult *res, struct problem *p)
+{
+    const char *column = PQresultErrorField(res, PG_DIAG_COLUMN_NAME);
+    struct slice rest = slice_of(PQresultErrorField(res, PG_DIAG_MESSAGE_DETAIL));
+    struct slice line;
+
+    if (rest.n == 0 && column != NULL && column[0] != '\0') {
+        problem_add_field(p, slice_of(column), slice_of(p->detail));
+    }
+    while (rest.n > 0) {
+        struct slice field;
+        struct slice complaint;
+
+        slice_cut(rest, '\n', &line, &rest);
+        slice_cut(line, ':', &field, &complaint);
+        problem_add_field(p, field, slice_trim(complaint));
+    }
+    if (p->field_count > 1) {
+        (void)problem_set(p, CONFAB_INVALID, PROBLEM_FIELDS_DETAIL);
+    }
+}
+
 /* The error of res, and in p what the client may know of it: the texts of class CF alone. */
 static enum confab_err explain(const struct stmt_row *row, const PGresult *res, struct problem *p)
 {
     const char *sqlstate = PQresultErrorField(res, PG_DIAG_SQLSTATE);
     const char *message = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
-    const char *column = PQresultErrorField(res, PG_DIAG_COLUMN_NAME);
     const char *hint = PQresultErrorField(res, PG_DIAG_MESSAGE_HINT);
     enum confab_err err = err_from_sqlstate(sqlstate);
     int64_t seconds = 0;
 
     if (sqlstate != NULL && strncmp(sqlstate, "CF", 2) == 0 && message != NULL) {
         problem_set(p, err, message);
-        if (err == CONFAB_INVALID && column != NULL && column[0] != '\0') {
-            problem_add_field(p, column, message);
+        if (err == CONFAB_INVALID) {
+            explain_fields(res, p);
         }
         if (err == CONFAB_RATE_LIMITED && str_to_i64(slice_of(hint), 1, INT32_MAX, &seconds)) {
             p->retry_after_s = (int)seconds;

@@ -48,7 +48,7 @@ struct reader {
 
 static void reader_refuse(struct reader *r, const char *detail)
 {
-    problem_add_field(r->p, r->f->name, detail);
+    problem_add_field(r->p, slice_of(r->f->name), slice_of(detail));
 }
 
 static const char *reader_keep(struct reader *r, const char *text)

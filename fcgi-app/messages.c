@@ -38,11 +38,13 @@ static enum confab_err client_id_settle(struct exchange *x)
         return CONFAB_OK;
     }
     if (!str_is_uuid(key)) {
-        problem_add_field(&x->problem, "client_id", "Idempotency-Key must be a UUID.");
+        problem_add_field(&x->problem, SLICE_LITERAL("client_id"),
+                          SLICE_LITERAL("Idempotency-Key must be a UUID."));
         return problem_set(&x->problem, CONFAB_INVALID, PROBLEM_FIELDS_DETAIL);
     }
     if (*client_id != NULL && !slice_eq_nocase(slice_of(*client_id), key)) {
-        problem_add_field(&x->problem, "client_id", "Idempotency-Key says something else.");
+        problem_add_field(&x->problem, SLICE_LITERAL("client_id"),
+                          SLICE_LITERAL("Idempotency-Key says something else."));
         return problem_set(&x->problem, CONFAB_INVALID, PROBLEM_FIELDS_DETAIL);
     }
     *client_id = arena_copy(&x->req.arena, key);

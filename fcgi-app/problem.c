@@ -6,27 +6,27 @@
 #include <string.h>
 
 /* Copies as much of text as fits, never half a UTF-8 character. */
-static void text_fit(char *out, size_t size, const char *text)
+static void text_fit(char *out, size_t size, struct slice text)
 {
-    size_t len = strlen(text);
-
-    if (len >= size) {
-        len = size - 1;
-        while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80) {
-            len--;
+    if (text.n >= size) {
+        text.n = size - 1;
+        while (text.n > 0 && ((unsigned char)text.p[text.n] & 0xc0) == 0x80) {
+            text.n--;
         }
     }
-    memcpy(out, text, len);
-    out[len] = '\0';
+    if (text.n > 0) {
+        memcpy(out, text.p, text.n);
+    }
+    out[text.n] = '\0';
 }
 
 enum confab_err problem_set(struct problem *p, enum confab_err err, const char *detail)
 {
-    text_fit(p->detail, sizeof(p->detail), detail);
+    text_fit(p->detail, sizeof(p->detail), slice_of(detail));
     return err;
 }
 
-void problem_add_field(struct problem *p, const char *name, const char *detail)
+void problem_add_field(struct problem *p, struct slice name, struct slice detail)
 {
     if (p->field_count >= PROBLEM_FIELDS_MAX) {
         return;

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "common/err.h"
+#include "common/str.h"
 
 #define PROBLEM_FIELDS_MAX    8
 #define PROBLEM_DETAIL_BYTES  400
@@ -33,6 +34,6 @@ enum confab_err problem_set(struct problem *p, enum confab_err err, const char *
 #define PROBLEM_FIELDS_DETAIL "Some of what was sent is missing or not as it should be: see errors."
 
 /* Adds a bad field; beyond PROBLEM_FIELDS_MAX it is left out. */
-void problem_add_field(struct problem *p, const char *name, const char *detail);
+void problem_add_field(struct problem *p, struct slice name, struct slice detail);
 
 #endif

@@ -14,8 +14,8 @@ static const struct field dialog_fields[] = {
 
 static const struct field create_fields[] = {
     {"kind", FIELD_BODY, FIELD_TEXT, true, 1, 16},
-    {"name", FIELD_BODY, FIELD_TEXT, true, 1, 200},
-    {"topic", FIELD_BODY, FIELD_TEXT, false, 0, 1000},
+    {"name", FIELD_BODY, FIELD_TEXT, true, 1, 80},
+    {"topic", FIELD_BODY, FIELD_TEXT, false, 0, 300},
     {"history", FIELD_BODY, FIELD_TEXT, false, 1, 16},
     {"members", FIELD_BODY, FIELD_INT_LIST, false, 0, 100},
 };

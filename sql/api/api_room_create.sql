@@ -7,21 +7,14 @@ declare
   v_members constant bigint[] := array(select distinct u from unnest(p_members) u where u <> v_me);
   v_room_id bigint;
 begin
-  if p_kind is null or p_kind not in ('private', 'public') then
-    perform chat.fail('CF007', 'A room is private or public.', 'kind');
-  end if;
-  if p_history is not null and p_history not in ('all', 'since_join') then
-    perform chat.fail('CF007', 'History is all or since_join.', 'history');
-  end if;
-  if p_name is null then
-    perform chat.fail('CF007', 'A room needs a name.', 'name');
-  end if;
-  if cardinality(v_members) > 100 then
-    perform chat.fail('CF007', 'A room begins with at most 100 members besides you.', 'members');
-  end if;
-  if (select count(*) from chat.person where id = any (v_members)) < cardinality(v_members) then
-    perform chat.fail('CF007', 'There is no such person.', 'members');
-  end if;
+  perform chat.fail_fields(variadic array[
+    'kind', case when p_kind in ('private', 'public') then null else 'A room is private or public.' end,
+    'history', case when p_history not in ('all', 'since_join') then 'History is all or since_join.' end,
+    'members', case
+      when cardinality(v_members) > 100 then 'A room begins with at most 100 members besides you.'
+      when (select count(*) from chat.person where id = any (v_members)) < cardinality(v_members)
+        then 'There is no such person.' end
+    ] || chat.room_complaints(p_name, coalesce(p_topic, '')));
   insert into chat.room (kind, name, topic, history, created_by)
   values (p_kind, p_name, coalesce(p_topic, ''),
           coalesce(p_history, case p_kind when 'public' then 'all' else 'since_join' end), v_me)

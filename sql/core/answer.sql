@@ -10,6 +10,29 @@ $$;
 comment on function chat.fail(text, text, text) is
   'Raises an error of class CF. CF001 not authenticated, CF002 wrong credentials, CF003 forbidden, CF004 not found, CF005 login taken, CF006 conflict, CF007 invalid (p_field names the input), CF008 client_id reused, CF009 too many, CF010 the log''s epoch changed, CF011 room busy, CF012 bad request. The message is written for clients.';
 
+create or replace function chat.fail_fields(variadic p_complaints text[]) returns void
+language plpgsql
+as $$
+declare
+  v_lines text[] := '{}';
+  v_field text;
+  v_complaint text;
+begin
+  for i in reverse cardinality(p_complaints) - 1 .. 1 by 2 loop
+    if p_complaints[i + 1] is not null then
+      v_field := p_complaints[i];
+      v_complaint := p_complaints[i + 1];
+      v_lines := (v_field || ': ' || v_complaint) || v_lines;
+    end if;
+  end loop;
+  if v_field is not null then
+    raise exception using errcode = 'CF007', message = v_complaint, column = v_field, detail = array_to_string(v_lines, E'\n');
+  end if;
+end
+$$;
+comment on function chat.fail_fields(text[]) is
+  'Takes pairs of a field''s name and a complaint about it, which is null when there is none. Raises CF007 with all complaints, each a line "field: complaint" of the error''s detail; the first one is also message and column.';
+
 create or replace function chat.answered(p_status int, p_body json, p_link text default null) returns chat.answer
 language sql immutable
 as $$

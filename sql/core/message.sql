@@ -8,14 +8,12 @@ declare
   v_archived boolean;
   v_sender_id bigint;
 begin
-  new.body := chat.text_checked(new.body, 'body', 1, 10000, true);
-  if new.type is null or new.type !~ '^[a-z][a-z0-9_.-]{0,31}$' then
-    perform chat.fail('CF007', 'A type is up to 32 lower-case letters, digits and ". _ -".', 'type');
-  end if;
-  if jsonb_typeof(new.meta) is distinct from 'object' or octet_length(new.meta::text) > 4096 then
-    perform chat.fail('CF007', 'Meta is a JSON object of at most 4,096 bytes.', 'meta');
-  end if;
-
+  perform chat.fail_fields(
+    'body', chat.text_complaint(new.body, 1, 10000, true),
+    'type', case when new.type ~ '^[a-z][a-z0-9_.-]{0,31}$' then null
+      else 'A type is up to 32 lower-case letters, digits and ". _ -".' end,
+    'meta', case when jsonb_typeof(new.meta) = 'object' and octet_length(new.meta::text) <= 4096 then null
+      else 'Meta is a JSON object of at most 4,096 bytes.' end);
   perform chat.room_lock(new.room_id);
   -- A later statement than the lock's: it sees what was committed while that was waited for. Every
   -- expression and statement here costs each send some microseconds, hence one for all.

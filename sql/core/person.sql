@@ -1,44 +1,44 @@
 -- People, and the rules for the texts that people enter.
 
-create or replace function chat.text_checked(p_text text, p_field text, p_min int, p_max int, p_lines boolean default false)
-returns text
+create or replace function chat.text_clean(p_text text) returns text
+language sql immutable
+as $$
+  select normalize(btrim(p_text), nfc)
+$$;
+comment on function chat.text_clean(text) is 'A text of one line as it is kept: trimmed, in NFC.';
+
+create or replace function chat.text_complaint(p_text text, p_min int, p_max int, p_lines boolean default false) returns text
 language plpgsql stable
 as $$
-declare
-  v_text text := p_text;
 begin
-  if not p_lines then
-    v_text := normalize(btrim(p_text), nfc);
-  end if;
   -- Not only what shows nothing: spaces of all kinds, zero-width characters, bidi controls, fillers, tags.
-  if v_text is null or char_length(v_text) > p_max or p_min > 0 and v_text ~
+  if p_text is null or char_length(p_text) > p_max or p_min > 0 and p_text ~
        '^[\s\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]*$' then
-    perform chat.fail('CF007', case when p_min > 0
+    return case when p_min > 0
       then format('This needs 1 to %s characters, of which at least one is visible.', p_max)
-      else format('This may have up to %s characters.', p_max) end, p_field);
+      else format('This may have up to %s characters.', p_max) end;
   end if;
   -- Controls: with p_lines all but tab, LF and CR LF.
-  if v_text ~ (case when p_lines then '[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]|\r(?!\n)'
+  if p_text ~ (case when p_lines then '[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]|\r(?!\n)'
                     else '[\u0001-\u001f\u007f-\u009f\u2028\u2029]' end) then
-    perform chat.fail('CF007', 'Control characters are not allowed.', p_field);
+    return 'Control characters are not allowed.';
   end if;
-  return v_text;
+  return null;
 end
 $$;
-comment on function chat.text_checked(text, text, int, int, boolean) is
-  'The text if it is fit to be shown, else CF007 for that field. One line (p_lines false) is trimmed and brought to NFC; many lines (p_lines) may hold tab, LF and CR LF and are kept as they are.';
+comment on function chat.text_complaint(text, int, int, boolean) is
+  'Why a text is not fit to be shown, in words for the one who entered it; null when it is. Many lines (p_lines) may hold tab, LF and CR LF.';
 
 create or replace function chat.person_check() returns trigger
 language plpgsql
 as $$
 begin
   new.login := lower(btrim(new.login));
-  if new.login is null or new.login !~ '^([a-z0-9][a-z0-9._-]{1,31}|\+[0-9]{7,15})$' then
-    perform chat.fail('CF007',
-      'A login is 2 to 32 letters a-z, digits and ". _ -", beginning with a letter or digit; or a phone number as + and 7 to 15 digits.',
-      'login');
-  end if;
-  new.display_name := chat.text_checked(new.display_name, 'display_name', 1, 64);
+  new.display_name := chat.text_clean(new.display_name);
+  perform chat.fail_fields(
+    'login', case when new.login ~ '^([a-z0-9][a-z0-9._-]{1,31}|\+[0-9]{7,15})$' then null else
+      'A login is 2 to 32 letters a-z, digits and ". _ -", beginning with a letter or digit; or a phone number as + and 7 to 15 digits.' end,
+    'display_name', chat.text_complaint(new.display_name, 1, 64));
   return new;
 end
 $$;

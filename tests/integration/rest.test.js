@@ -288,6 +288,25 @@ test('a message, its repeat, and its impostor', async () => {
   assert.equal(reply.json.reply_to, first.json.seq);
 });
 
+test('all that is wrong with the contents is told at once', async () => {
+  const { a, room } = await pair();
+  // Short enough as JSON, but not as PostgreSQL writes it, with spaces.
+  const meta = Object.fromEntries(Array.from({ length: 400 }, (_, i) => [`k${i}`, 1]));
+  /** @type {[string, any, string[]][]} */
+  const bad = [
+    ['/users', { login: '.dot', password: PASSWORD, display_name: '\u200b' }, ['/login', '/display_name']],
+    ['/rooms', { kind: 'secret', name: ' ', topic: 'a\u0007', history: 'some', members: [1e15] },
+      ['/kind', '/history', '/members', '/name', '/topic']],
+    [`/rooms/${room}/messages`, { body: ' ', type: 'Text', meta }, ['/body', '/type', '/meta']],
+  ];
+  for (const [path, body, pointers] of bad) {
+    const answer = await call('POST', path, { token: a.token, body, headers: { Origin: ORIGIN } });
+    assert.equal(answer.status, 422, answer.text);
+    assert.deepEqual(answer.json.errors.map((/** @type {any} */ { pointer }) => pointer), pointers);
+    for (const { detail } of answer.json.errors) assert.match(detail, /^[A-Z][^\n]+\.$/);
+  }
+});
+
 test('Idempotency-Key is a client_id', async () => {
   const { a, room } = await pair();
   const path = `/rooms/${room}/messages`;

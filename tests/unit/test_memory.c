@@ -153,7 +153,7 @@ static bool attempt_problem(void)
     struct problem problem = {.field_count = 0};
     struct resp resp;
 
-    problem_add_field(&problem, "name", "No.");
+    problem_add_field(&problem, SLICE_LITERAL("name"), SLICE_LITERAL("No."));
     resp_init(&resp);
     resp_problem(&resp, CONFAB_INVALID, &problem, "0123456789abcdef");
     assert_int_equal(resp.status, 422);

@@ -90,7 +90,7 @@ static void test_problem(void **state)
     struct resp r;
     struct problem p = {.retry_after_s = 0};
 
-    problem_add_field(&p, "name", "Say \"more\".");
+    problem_add_field(&p, SLICE_LITERAL("name"), SLICE_LITERAL("Say \"more\"."));
     resp_init(&r);
     resp_problem(&r, CONFAB_INVALID, &p, "0123456789abcdef");
     assert_int_equal(answer(&c, &r, HTTP_POST), 422);
@@ -167,7 +167,7 @@ static void test_problem_cut(void **state)
     assert_true(str_is_utf8(slice_of(p.detail)));
     assert_int_equal(strlen(p.detail), PROBLEM_DETAIL_BYTES - 2);
     for (int i = 0; i < PROBLEM_FIELDS_MAX + 3; i++) {
-        problem_add_field(&p, text, text);
+        problem_add_field(&p, slice_of(text), slice_of(text));
     }
     assert_int_equal(p.field_count, PROBLEM_FIELDS_MAX);
     assert_true(str_is_utf8(slice_of(p.fields[0].pointer)));
