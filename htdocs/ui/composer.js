@@ -20,7 +20,7 @@ const VISIBLE = /[^\s\p{Z}\p{Cc}\p{Cf}]/u;
 export class ConfabComposer extends ConfabElement {
   #form = h('form', { class: 'composer' });
   #area = h('textarea', { rows: 1, dir: 'auto', 'aria-describedby': 'composer-hint', enterkeyhint: 'send' });
-  #send = h('button', { class: 'send-button', type: 'submit', 'aria-label': text.send, title: text.send, disabled: true }, icon('send'));
+  #send = h('button', { class: 'icon-button send', type: 'submit', 'aria-label': text.send, title: text.send, disabled: true }, icon('send'));
   #counter = h('p', { class: 'composer-counter', role: 'status' });
   /** @type {Map<number, string>} */
   #drafts = new Map();
