@@ -194,6 +194,16 @@ test('everything can be done with the keyboard; Shift+Enter and an input method 
   await page.locator('.message.sent', { hasText: 'second' }).waitFor();
 });
 
+test('without JavaScript the page says what it needs, and shows nothing else', async (t) => {
+  const window = await Window.open(browser, site.url, 'Nobody', { javaScriptEnabled: false });
+  const { page } = window;
+  t.after(() => window.context.close());
+  assert.equal(await page.locator('noscript h1').textContent(), 'Confab needs JavaScript');
+  assert.ok(await page.locator('noscript p').isVisible());
+  await window.screenshot('look-noscript');
+  for (const part of ['#shell', 'confab-auth', 'confab-notice']) assert.equal(await page.locator(part).isVisible(), false, part);
+});
+
 test('on a phone one pane at a time, with a way back', async (t) => {
   const window = await annasWindow(t, PHONE);
   const { page } = window;
