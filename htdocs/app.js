@@ -8,6 +8,7 @@ import { ConfabComposer } from './ui/composer.js';
 import { Connection } from './ui/connection.js';
 import { ConfabConversation } from './ui/conversation.js';
 import { icon } from './ui/dom.js';
+import { keepFocus } from './ui/focus.js';
 import { avatar } from './ui/format.js';
 import { ConfabMessageList } from './ui/message-list.js';
 import { ConfabNotice } from './ui/notice.js';
@@ -40,6 +41,7 @@ const search = /** @type {ConfabSearch} */ (find('confab-search'));
 const chatList = /** @type {ConfabChatList} */ (find('confab-chat-list'));
 const conversation = /** @type {ConfabConversation} */ (find('confab-conversation'));
 const shell = /** @type {HTMLElement} */ (find('#shell'));
+const accountName = /** @type {HTMLElement} */ (find('#account-name'));
 const logOutButton = /** @type {HTMLButtonElement} */ (find('#log-out'));
 
 /** Reading the property alone throws where cookies are blocked. */
@@ -85,10 +87,17 @@ function onRoute() {
   client.show(client.store.room(room ?? 0) ? room : null);
   if (client.store.ready) renderNow();
   else if (room !== null) conversation.waiting();
-  if (room === null && lastRoom !== null) chatList.focusOn(lastRoom);
+  if (room !== null || (lastRoom !== null && !chatList.focusOn(lastRoom))) placeFocus();
   lastRoom = room;
-  // A keyboard that pops up on a phone would hide what one came to read.
-  if (room !== null && matchMedia('(pointer: fine)').matches) conversation.start();
+}
+
+/** Where one writes next; or at a heading, where a phone's keyboard would hide what one came to read. */
+function placeFocus() {
+  const typing = matchMedia('(pointer: fine)').matches;
+  if (session.screen === 'auth') auth.start(typing);
+  else if (routedRoom() !== null) conversation.start(typing);
+  else if (typing) search.start();
+  else accountName.focus();
 }
 
 // ---------------------------------------------------------------- rendering
@@ -145,9 +154,10 @@ function renderAtMidnight() {
 function onOpened(user) {
   conversation.reset();
   find('#account-avatar').replaceChildren(avatar(user.id, user.display_name));
-  find('#account-name').textContent = user.display_name;
+  accountName.textContent = user.display_name;
   connection.render();
   onRoute();
+  if (document.activeElement === document.body) placeFocus();
 }
 
 /** Nobody is: nothing of theirs stays on screen. */
@@ -157,12 +167,11 @@ function onLeft() {
   search.reset();
   document.title = text.title(0);
   connection.render();
+  placeFocus();
 }
 
 async function logOut() {
-  logOutButton.disabled = true;
   if (await session.leave()) go(null);
-  logOutButton.disabled = false;
 }
 
 // ---------------------------------------------------------------- people
@@ -253,5 +262,7 @@ logOutButton.setAttribute('aria-label', text.logOut);
 logOutButton.title = text.logOut;
 session.begin();
 onRoute();
+placeFocus();
+keepFocus(placeFocus);
 renderAtMidnight();
 client.start();

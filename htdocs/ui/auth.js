@@ -14,6 +14,7 @@ export class ConfabAuth extends ConfabElement {
   #registering = false;
   /** @type {HTMLFormElement} */
   #form = h('form', { class: 'auth-form', novalidate: true });
+  #heading = h('h1', { tabindex: -1 }, text.appName);
   #summary = h('p', { class: 'form-error', role: 'alert' });
   #submit = h('button', { class: 'button primary', type: 'submit' });
 
@@ -21,7 +22,7 @@ export class ConfabAuth extends ConfabElement {
     const card = h('div', { class: 'auth-card' });
     card.append(
       h('img', { class: 'auth-logo', src: './icon.svg', alt: '', width: 56, height: 56 }),
-      h('h1', {}, text.appName),
+      this.#heading,
       h('p', { class: 'auth-tagline' }, text.tagline),
       this.#modes(),
       this.#form,
@@ -52,9 +53,9 @@ export class ConfabAuth extends ConfabElement {
     this.#summary.textContent = message;
   }
 
-  /** Puts the cursor where typing begins. */
-  start() {
-    this.#input(this.#registering ? 'display_name' : 'login').focus();
+  /** @param {boolean} typing  whether the focus goes where typing begins, or only to the heading */
+  start(typing) {
+    (typing ? this.#input(this.#registering ? 'display_name' : 'login') : this.#heading).focus();
   }
 
   /**
@@ -106,7 +107,7 @@ export class ConfabAuth extends ConfabElement {
     const mode = target.closest('.segmented button')?.getAttribute('data-mode');
     if (mode) {
       this.#mode(mode === 'register');
-      this.start();
+      this.start(true);
     }
     if (target.closest('.reveal')) this.#reveal(target);
   }
@@ -123,7 +124,7 @@ export class ConfabAuth extends ConfabElement {
   /** @param {SubmitEvent} event */
   #onSubmit(event) {
     event.preventDefault();
-    if (this.#submit.disabled) return;
+    if (this.#form.ariaBusy === 'true') return;
     this.#summary.textContent = '';
     const login = this.#input('login').value.trim();
     const password = this.#input('password').value;
@@ -135,8 +136,7 @@ export class ConfabAuth extends ConfabElement {
 
   /** @param {boolean} busy */
   #busy(busy) {
-    this.#submit.disabled = busy;
-    this.#form.setAttribute('aria-busy', String(busy));
+    this.#form.ariaBusy = String(busy);
   }
 
   /** @param {string} name @returns {HTMLInputElement} */

@@ -37,9 +37,16 @@ export class ConfabChatList extends ConfabElement {
     this.#render();
   }
 
-  /** Puts the focus on a chat: where one was before it was opened. @param {number} room */
+  /**
+   * Puts the focus on a chat: where one was before it was opened.
+   *
+   * @param {number} room
+   * @returns {boolean} whether it is there
+   */
   focusOn(room) {
-    /** @type {HTMLElement|null} */ (this.querySelector(`[data-key="${room}"] a`))?.focus();
+    const link = /** @type {HTMLElement|null} */ (this.querySelector(`[data-key="${room}"] a`));
+    link?.focus();
+    return link !== null;
   }
 
   #render() {

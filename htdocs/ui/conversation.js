@@ -20,11 +20,12 @@ import { text } from './text.js';
 export class ConfabConversation extends ConfabElement {
   #head = h('header', { class: 'conversation-head' });
   #title = h('bdi', {});
+  #heading = h('h2', { tabindex: -1 }, this.#title);
   #subtitle = h('p', { class: 'conversation-subtitle' });
   #avatarPlace = h('span', {});
   #list = /** @type {import('./message-list.js').ConfabMessageList} */ (document.createElement('confab-message-list'));
   #composer = /** @type {import('./composer.js').ConfabComposer} */ (document.createElement('confab-composer'));
-  #state = h('div', { class: 'conversation-state' });
+  #state = h('div', { class: 'conversation-state', tabindex: -1 });
   #shown = '';
   /** @type {number|null} */
   #room = null;
@@ -32,7 +33,7 @@ export class ConfabConversation extends ConfabElement {
   build() {
     const back = h('button', { class: 'icon-button back', type: 'button', 'aria-label': text.back }, icon('back'));
     back.addEventListener('click', () => this.tell('confab-back'));
-    this.#head.append(back, this.#avatarPlace, h('div', { class: 'conversation-names' }, h('h2', {}, this.#title), this.#subtitle));
+    this.#head.append(back, this.#avatarPlace, h('div', { class: 'conversation-names' }, this.#heading, this.#subtitle));
     this.append(this.#head, this.#list, this.#state, this.#composer);
     this.nothing();
   }
@@ -88,9 +89,11 @@ export class ConfabConversation extends ConfabElement {
     };
   }
 
-  /** Puts the cursor where writing begins. */
-  start() {
-    this.#composer.start();
+  /** @param {boolean} typing  whether the focus goes where writing begins, or only to the heading */
+  start(typing) {
+    if (this.#room === null) this.#state.focus();
+    else if (typing) this.#composer.start();
+    else this.#heading.focus();
   }
 
   /** The person has gone. */

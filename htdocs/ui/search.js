@@ -45,18 +45,20 @@ export class ConfabSearch extends ConfabElement {
   listen(signal) {
     this.#input.addEventListener('input', () => this.#onInput(), { signal });
     this.#input.addEventListener('keydown', (event) => this.#onKey(event), { signal });
-    this.#clear.addEventListener('click', () => this.reset(true), { signal });
+    this.#clear.addEventListener('click', () => this.#onClear(), { signal });
     // Before the field loses its focus, which would be lost on phones' keyboards.
     this.#list.addEventListener('mousedown', (event) => event.preventDefault(), { signal });
     this.#list.addEventListener('click', (event) => this.#onClick(event), { signal });
     signal.addEventListener('abort', () => clearTimeout(this.#timer));
   }
 
-  /** @param {boolean} [focus] whether typing goes on here */
-  reset(focus = false) {
+  reset() {
     this.#input.value = '';
     this.#onInput();
-    if (focus) this.#input.focus();
+  }
+
+  start() {
+    this.#input.focus();
   }
 
   /** @param {Results} results */
@@ -97,13 +99,18 @@ export class ConfabSearch extends ConfabElement {
   /** @param {KeyboardEvent} event */
   #onKey(event) {
     if (event.isComposing) return;
-    if (event.key === 'Escape' && this.#input.value !== '') this.reset(true);
+    if (event.key === 'Escape' && this.#input.value !== '') this.reset();
     else if (event.key === 'ArrowDown') this.#choose(Math.min(this.#chosen + 1, this.#people.length - 1));
     else if (event.key === 'ArrowUp') this.#choose(Math.max(this.#chosen - 1, 0));
     else if (event.key === 'Enter') this.#onEnter();
     else return;
     event.preventDefault();
     event.stopPropagation();
+  }
+
+  #onClear() {
+    this.reset();
+    this.start();
   }
 
   #onEnter() {

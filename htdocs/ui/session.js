@@ -63,6 +63,7 @@ export class Session {
   async leave() {
     const { client } = this.#parts;
     const { outbox } = client;
+    if (this.#leaving) return false;
     if (outbox?.size && !(await confirmed(text.logOutUnsent(outbox.size), text.logOut))) return false;
     this.#leaving = true;
     try {
@@ -100,9 +101,8 @@ export class Session {
     this.#shown = 0;
     this.#remember(false);
     this.#show('auth');
-    left();
     auth.reset(reason);
-    if (matchMedia('(pointer: fine)').matches) auth.start();
+    left();
   }
 
   /** @param {Screen} screen */

@@ -194,6 +194,52 @@ test('everything can be done with the keyboard; Shift+Enter and an input method 
   await page.locator('.message.sent', { hasText: 'second' }).waitFor();
 });
 
+test('the focus is where one begins, and follows what comes on screen', async (t) => {
+  const window = await opened(t, 'Anna');
+  const { page } = window;
+  const search = page.locator('confab-search input:focus');
+  await page.locator('[name=login]:focus').waitFor();
+  await page.getByRole('button', { name: 'Create account' }).first().click();
+  await page.locator('[name=display_name]:focus').waitFor();
+  await page.getByRole('button', { name: 'Log in' }).first().click();
+  await window.logIn();
+  await search.waitFor();
+  await page.keyboard.type('grace');
+  await page.getByRole('button', { name: 'Clear search' }).click();
+  await search.waitFor();
+  await window.openChat('Grace Okafor');
+  const composer = page.locator('confab-composer textarea:focus');
+  await composer.waitFor();
+  await window.reload();
+  await composer.waitFor();
+
+  await page.locator('.scroller').evaluate((node) => (node.scrollTop = 0));
+  await page.getByRole('button', { name: 'Jump to the latest message' }).press('Enter');
+  await composer.waitFor();
+  await page.route('**/messages', (route) => route.fulfill({ status: 403 }));
+  await window.send('refused');
+  await page.getByRole('button', { name: 'Discard' }).press('Enter');
+  await composer.waitFor();
+  await page.evaluate(() => (location.hash = '#/room/999999'));
+  await page.locator('.conversation-state:focus', { hasText: 'This chat is not available' }).waitFor();
+  await page.keyboard.press('Escape');
+  await search.waitFor();
+  await page.getByRole('button', { name: 'Log out' }).press('Enter');
+  await page.locator('[name=login]:focus').waitFor();
+});
+
+test("on a phone the focus goes to headings, so that no keyboard comes up, and back to one's chat", async (t) => {
+  const window = await opened(t, 'Anna', PHONE);
+  const { page } = window;
+  await page.locator('.auth-card h1:focus').waitFor();
+  await window.logIn();
+  await page.locator('#account-name:focus').waitFor();
+  await window.chat('Grace Okafor').tap();
+  await page.locator('h2:focus', { hasText: 'Grace Okafor' }).waitFor();
+  await page.getByRole('button', { name: 'Back to the chats' }).tap();
+  await window.chat('Grace Okafor').locator('a:focus').waitFor();
+});
+
 test('without JavaScript the page says what it needs, and shows nothing else', async (t) => {
   const window = await Window.open(browser, site.url, 'Nobody', { javaScriptEnabled: false });
   const { page } = window;
