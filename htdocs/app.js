@@ -152,7 +152,7 @@ function renderAtMidnight() {
 
 /** Somebody is in whose chats were not on screen before. @param {import('./lib/types.js').User} user */
 function onOpened(user) {
-  conversation.reset();
+  conversation.reset(client.drafts);
   find('#account-avatar').replaceChildren(avatar(user.id, user.display_name));
   accountName.textContent = user.display_name;
   connection.render();
@@ -163,7 +163,7 @@ function onOpened(user) {
 /** Nobody is: nothing of theirs stays on screen. */
 function onLeft() {
   chatList.model = { rooms: [], me: null, selected: null, loading: true };
-  conversation.reset();
+  conversation.reset(null);
   search.reset();
   document.title = text.title(0);
   connection.render();

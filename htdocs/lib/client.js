@@ -1,5 +1,6 @@
 // @ts-check
 import { ApiError } from './api.js';
+import { Drafts } from './drafts.js';
 import { Emitter } from './emitter.js';
 import { History } from './history.js';
 import { Outbox } from './outbox.js';
@@ -37,6 +38,8 @@ export class Client extends Emitter {
   stream;
   /** @type {Outbox|null} there is one from the first snapshot on */
   outbox = null;
+  /** @type {Drafts|null} as the outbox */
+  drafts = null;
   #history;
   #readMarks;
   #options;
@@ -132,7 +135,7 @@ export class Client extends Emitter {
   async #bootstrap(signal) {
     const snapshot = await this.api.snapshot(signal);
     if (signal.aborted) return '';
-    if (snapshot.user.id !== this.store.user?.id) this.#makeOutbox(snapshot.user.id);
+    if (snapshot.user.id !== this.store.user?.id) this.#unpack(snapshot.user.id);
     this.store.load(snapshot);
     this.outbox?.flush();
     this.emit('loaded', null);
@@ -140,12 +143,14 @@ export class Client extends Emitter {
     return snapshot.cursor;
   }
 
-  /** @param {number} user */
-  #makeOutbox(user) {
+  /** What this person has written here before. @param {number} user */
+  #unpack(user) {
+    const { storage, site } = this.#options;
+    this.drafts = new Drafts({ storage, prefix: `confab:draft:${site}:${user}:` });
     this.outbox?.stop();
     const outbox = new Outbox({
-      storage: this.#options.storage,
-      prefix: `confab:outbox:${this.#options.site}:${user}:`,
+      storage,
+      prefix: `confab:outbox:${site}:${user}:`,
       send: ({ room, client_id, body }) => this.api.send(room, { client_id, body }),
     });
     outbox.on('sent', (message) => this.store.add(message));
@@ -217,6 +222,7 @@ export class Client extends Emitter {
     this.#readMarks.stop();
     this.outbox?.stop();
     this.outbox = null;
+    this.drafts = null;
     this.store.clear();
     this.#open = null;
     this.emit('signedOut', null);

@@ -5,7 +5,7 @@ import { text } from './text.js';
 
 /**
  * <confab-composer>: where a message is written. Tells `confab-send` {body}. What
- * is written in a room and not sent stays there as long as the page lives.
+ * is written in a room and not sent stays there, in `drafts`.
  */
 
 /** The server's limit, in characters as PostgreSQL counts them. */
@@ -22,8 +22,8 @@ export class ConfabComposer extends ConfabElement {
   #area = h('textarea', { rows: 1, dir: 'auto', 'aria-describedby': 'composer-hint', enterkeyhint: 'send' });
   #send = h('button', { class: 'icon-button send', type: 'submit', 'aria-label': text.send, title: text.send, disabled: true }, icon('send'));
   #counter = h('p', { class: 'composer-counter', role: 'status' });
-  /** @type {Map<number, string>} */
-  #drafts = new Map();
+  /** @type {import('../lib/drafts.js').Drafts|null} */
+  #drafts = null;
   /** @type {number|null} */
   #room = null;
 
@@ -41,6 +41,12 @@ export class ConfabComposer extends ConfabElement {
     this.#area.addEventListener('keydown', (event) => this.#onKey(event), { signal });
   }
 
+  /** @param {import('../lib/drafts.js').Drafts|null} drafts  of the person who is in; null: the person has gone */
+  set drafts(drafts) {
+    this.#drafts = drafts;
+    this.close();
+  }
+
   /**
    * @param {number} room
    * @param {string} name  whom one writes to
@@ -54,7 +60,7 @@ export class ConfabComposer extends ConfabElement {
     if (room === this.#room) return;
     this.#room = room;
     this.#area.disabled = false;
-    this.#area.value = this.#drafts.get(room) ?? '';
+    this.#area.value = this.#drafts?.get(room) ?? '';
     this.#onInput();
   }
 
@@ -71,14 +77,8 @@ export class ConfabComposer extends ConfabElement {
     this.#area.focus();
   }
 
-  /** What others must not find, once the person has gone. */
-  reset() {
-    this.#drafts.clear();
-    this.close();
-  }
-
   #onInput() {
-    if (this.#room !== null) this.#drafts.set(this.#room, this.#area.value);
+    if (this.#room !== null) this.#drafts?.set(this.#room, this.#area.value);
     this.#grow();
     const left = MAX_CHARACTERS - [...this.#area.value].length;
     this.#counter.textContent = left < 0 ? text.tooLong(-left) : left <= COUNTED_FROM ? text.charactersLeft(left) : '';

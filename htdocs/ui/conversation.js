@@ -96,9 +96,9 @@ export class ConfabConversation extends ConfabElement {
     else this.#heading.focus();
   }
 
-  /** The person has gone. */
-  reset() {
-    this.#composer.reset();
+  /** Another person is in. @param {import('../lib/drafts.js').Drafts|null} drafts  null: nobody is */
+  reset(drafts) {
+    this.#composer.drafts = drafts;
     this.nothing();
   }
 

@@ -62,13 +62,14 @@ export class Session {
   /** Logs out, if that is still wanted after a question. @returns {Promise<boolean>} whether it is done */
   async leave() {
     const { client } = this.#parts;
-    const { outbox } = client;
+    const { outbox, drafts } = client;
     if (this.#leaving) return false;
     if (outbox?.size && !(await confirmed(text.logOutUnsent(outbox.size), text.logOut))) return false;
     this.#leaving = true;
     try {
       await client.logOut();
       outbox?.clear();
+      drafts?.clear();
       return true;
     } catch (err) {
       if (!(err instanceof ApiError)) throw err;

@@ -6,24 +6,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ApiError } from '../../htdocs/lib/api.js';
 import { newClientId, Outbox } from '../../htdocs/lib/outbox.js';
+import { memory } from '../lib/memory.js';
 import { waitFor } from '../lib/wait.js';
 
 const ROOM = 5;
-
-/** localStorage, as far as it is used. */
-function memory() {
-  /** @type {Map<string, string>} */
-  const map = new Map();
-  return {
-    getItem: (/** @type {string} */ key) => map.get(key) ?? null,
-    setItem: (/** @type {string} */ key, /** @type {string} */ value) => void map.set(key, value),
-    removeItem: (/** @type {string} */ key) => void map.delete(key),
-    key: (/** @type {number} */ i) => [...map.keys()][i] ?? null,
-    get length() {
-      return map.size;
-    },
-  };
-}
 
 /**
  * A server with an order of its own, which fails as often as it is told to, before or after it took the message.

@@ -250,6 +250,30 @@ test('without JavaScript the page says what it needs, and shows nothing else', a
   for (const part of ['#shell', 'confab-auth', 'confab-notice']) assert.equal(await page.locator(part).isVisible(), false, part);
 });
 
+test('a draft stays with its room, also through a reload, until it is sent or one logs out', async (t) => {
+  const window = await annasWindow(t);
+  const area = window.page.getByRole('textbox', { name: /^Message / });
+  await window.openChat('Grace Okafor');
+  await area.fill('for Grace');
+  await window.openChat('Борис Смирнов');
+  assert.equal(await area.inputValue(), '');
+  await area.fill('for Boris');
+  await window.reload();
+  await waitFor(async () => (await area.inputValue()) === 'for Boris', { what: 'the draft' });
+  await window.openChat('Grace Okafor');
+  assert.equal(await area.inputValue(), 'for Grace');
+  await area.press('Enter');
+  await window.page.locator('.message.sent', { hasText: 'for Grace' }).waitFor();
+  await window.openChat('Борис Смирнов');
+  await window.openChat('Grace Okafor');
+  assert.equal(await area.inputValue(), '');
+  await window.page.getByRole('button', { name: 'Log out' }).click();
+  await window.logIn();
+  await window.isIn();
+  await window.openChat('Борис Смирнов');
+  assert.equal(await area.inputValue(), '');
+});
+
 test('on a phone one pane at a time, with a way back', async (t) => {
   const window = await annasWindow(t, PHONE);
   const { page } = window;
