@@ -92,6 +92,14 @@ test('nobody there, and asked to stop', async () => {
   assert.equal((await stopped).code, 'aborted');
 });
 
+test('an answer that does not come is a time-out', async (t) => {
+  answer = () => {};
+  const { setTimeout } = globalThis;
+  t.mock.method(globalThis, 'setTimeout', (/** @type {() => void} */ act, /** @type {number} */ ms) => setTimeout(act, ms === 15_000 ? 20 : ms));
+  const err = await failure(api.room(1));
+  assert.deepEqual([err.status, err.code, err.transient], [0, 'timeout', true]);
+});
+
 test('Retry-After: seconds, a date, or nothing useful', () => {
   assert.equal(parseRetryAfter('3'), 3000);
   const soon = parseRetryAfter(new Date(Date.now() + 5000).toUTCString());

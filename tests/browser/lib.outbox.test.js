@@ -64,8 +64,8 @@ test('lost requests and lost answers: each message once, in the order of writing
 test('what is not acknowledged survives a reload, with its id', async () => {
   const storage = memory();
   const before = outboxFor(() => new Promise(() => {}), storage);
-  before.add(ROOM, 'kept');
-  before.add(ROOM, 'kept too');
+  // More than one in a millisecond, too.
+  for (let n = 1; n <= 8; n += 1) before.add(ROOM, `kept ${n}`);
   const ids = before.items(ROOM).map(({ client_id }) => client_id);
   before.stop();
 
@@ -86,8 +86,47 @@ test('a refusal is shown, and does not hold up what comes after it', async () =>
   const [item] = outbox.items(ROOM);
   assert.equal(item.state, 'failed');
   assert.equal(item.error, 'You may not write here.');
-  outbox.retry(item.client_id);
+  const { client_id } = item;
+  outbox.retry(client_id);
   await waitFor(() => far.bodies().includes('refused'));
+  assert.equal(far.taken.at(-1)?.client_id, client_id);
+});
+
+test('a failure stays one through a reload, until another tab has discarded it', async () => {
+  const storage = memory();
+  const far = server([new ApiError({ status: 403, code: 'forbidden', detail: 'Not here.' })]);
+  outboxFor(far.send, storage).add(ROOM, 'refused');
+  await waitFor(() => storage.getItem(String(storage.key(0)))?.includes('Not here.'));
+  const outbox = outboxFor(far.send, storage);
+  outbox.flush();
+  const [{ client_id, state, error }] = outbox.items(ROOM);
+  assert.deepEqual([state, error], ['failed', 'Not here.']);
+  outbox.changedElsewhere(`confab:outbox:/:11:${client_id}`, null);
+  outbox.changedElsewhere(`confab:outbox:/:1:${client_id}`, 'changed');
+  assert.equal(outbox.size, 1);
+  outbox.changedElsewhere(`confab:outbox:/:1:${client_id}`, null);
+  assert.equal(outbox.size, 0);
+  assert.deepEqual(far.taken, []);
+});
+
+test('each trouble begins with a short wait again', async (t) => {
+  t.mock.method(Math, 'random', () => 1);
+  const { setTimeout } = globalThis;
+  /** @type {number[]} */
+  const waits = [];
+  t.mock.method(globalThis, 'setTimeout', (/** @type {() => void} */ act, /** @type {number} */ ms) => {
+    if (ms >= 1000) waits.push(ms);
+    return setTimeout(act, ms >= 1000 ? 0 : ms);
+  });
+  /** @type {Array<'before'|'after'>} */
+  const failures = ['before', 'before', 'after'];
+  const outbox = outboxFor(server(failures).send);
+  outbox.add(ROOM, 'one');
+  await waitFor(() => outbox.items(ROOM)[0].state === 'sent');
+  failures.push('before');
+  outbox.add(ROOM, 'two');
+  await waitFor(() => outbox.items(ROOM)[1].state === 'sent');
+  assert.deepEqual(waits, [1000, 2000, 4000, 1000]);
 });
 
 test('a failure that was discarded is gone, from the storage too', async () => {

@@ -164,6 +164,8 @@ describe('marks', () => {
     store.add(message(5, ME));
     assert.equal(store.unread(it()), 0);
     store.apply({ type: 'receipt.read', data: { eid: 6, room: ROOM, user: PEER.id, seq: 5 } });
+    store.apply({ type: 'receipt.read', data: { eid: 5, room: ROOM, user: PEER.id, seq: 4 } });
+    assert.equal(store.readBy(it(), PEER.id), 5);
     store.put(room({ last_seq: 5, read_seq: 0 }));
     assert.equal(store.readBy(it(), PEER.id), 5);
     assert.equal(store.unread(it()), 0);
@@ -176,6 +178,9 @@ describe('marks', () => {
     assert.deepEqual(store.rooms.map(({ id }) => id), [8, 7]);
     store.add(message(9));
     assert.deepEqual(store.rooms.map(({ id }) => id), [7, 8]);
+    store.put(room({ last_seq: 1, last_message: message(1), last_at: message(1).at }));
+    assert.deepEqual(store.rooms.map(({ id }) => id), [7, 8], 'an older answer does not count');
+    assert.equal(store.room(ROOM)?.last_message?.seq, 9);
   });
 });
 
@@ -199,8 +204,11 @@ describe('rooms', () => {
   test('leaving removes the room; older events and answers do not bring it back; a new one does', () => {
     const store = loaded();
     store.apply({ type: 'room.new', data: { eid: 5, room: room() } });
+    let changes = 0;
+    store.on('change', () => (changes += 1));
     store.apply(leave(9));
     assert.equal(store.room(ROOM), undefined);
+    assert.equal(changes, 1);
     store.apply({ type: 'room.new', data: { eid: 5, room: room() } });
     store.apply({ type: 'message.new', data: { eid: 6, message: message(1) } });
     store.put(room());

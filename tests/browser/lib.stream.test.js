@@ -144,6 +144,83 @@ test('503, a wrong content type and silence before the hello: it tries again, an
   }
 });
 
+test('what was not handed over is asked for again; what was is not', async () => {
+  /** @type {string[]} */
+  const cursors = [];
+  const events = [1, 2].map((seq) => ({ type: 'message.new', data: { eid: seq, message: { room: 1, seq } } }));
+  const { stream, seqs } = await scripted([status(503)], {
+    slot: async () => null,
+    poll: async (cursor) => {
+      cursors.push(cursor);
+      return { events: cursor === 'start' ? events : [], cursor: 'p1', interval_ms: 5 };
+    },
+  });
+  const off = stream.on('event', () => {
+    off();
+    stream.stop();
+  });
+  stream.start();
+  await got(seqs, [1]);
+  stream.start();
+  await got(seqs, [1, 1, 2]);
+  await waitFor(() => cursors.length >= 4);
+  assert.deepEqual(cursors.slice(0, 4), ['start', 'start', 'p1', 'p1']);
+});
+
+test('a stream that fell silent counts as one that failed: after one more it polls', async () => {
+  const { stream, asked } = await scripted([says(), status(503)], {
+    times: { ...TIMES, silenceMs: 50, probeMinMs: 60_000 },
+    poll: async () => ({ events: [], cursor: 'p1', interval_ms: 20 }),
+  });
+  stream.start();
+  await waitFor(() => stream.status.state === 'open' && stream.status.transport === 'poll');
+  assert.equal(asked.length, 2);
+});
+
+test("a browser's place for a stream is taken once, and free while it polls and when it ends", async () => {
+  let taken = 0;
+  let most = 0;
+  const slot = async () => {
+    taken += 1;
+    most = Math.max(most, taken);
+    let held = true;
+    return () => {
+      if (held) taken -= 1;
+      held = false;
+    };
+  };
+  const { stream, asked } = await scripted([says(), status(503), status(503), status(503), status(503), says()], {
+    slot,
+    poll: async () => ({ events: [], cursor: 'p1', interval_ms: 20 }),
+  });
+  stream.start();
+  await waitFor(() => stream.status.transport === 'sse');
+  stream.wake({ rebuild: true });
+  await waitFor(() => stream.status.transport === 'poll' && taken === 0);
+  await waitFor(() => stream.status.transport === 'sse', { what: 'a stream after two that failed beside the poll' });
+  assert.equal(asked.length, 6);
+  assert.equal(most, 1);
+  assert.equal(taken, 1);
+  stream.stop();
+  assert.equal(taken, 0);
+});
+
+test('lines that do not last are tried more and more seldom; one that did last is not counted', async (t) => {
+  t.mock.method(Math, 'random', () => 1);
+  for (const [stableMs, wanted] of /** @type {const} */ ([[60_000, [100, 200, 400]], [-1, [100, 100, 100]]])) {
+    const { stream } = await scripted([(response, cursor) => void sse(response).end(hello(cursor))], {
+      times: { ...TIMES, stableMs, backoffBaseMs: 100, backoffCapMs: 1000 },
+    });
+    /** @type {number[]} */
+    const waits = [];
+    const { now } = Date;
+    stream.on('status', ({ state, retryAt }) => void (state === 'waiting' && waits.push(retryAt - now())));
+    stream.start();
+    await waitFor(() => waits.length >= 3);
+    wanted.forEach((ms, i) => assert.ok(waits[i] <= ms && waits[i] > ms / 2, `${stableMs}: ${waits}`));
+  }
+});
+
 test('silence after the hello is noticed', async () => {
   const { stream, seqs, asked } = await scripted([says(event(1), mark('m1')), says(event(2))], {
     times: { ...TIMES, silenceMs: 200 },

@@ -4,7 +4,11 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { dayName, shortTime } from '../../htdocs/ui/format.js';
 import { rowsOf } from '../../htdocs/ui/rows.js';
+
+// Far from UTC, and with summer time from 8 March 2026 on.
+process.env.TZ = 'America/New_York';
 
 const ME = { id: 1, display_name: 'Me' };
 const PEER = { id: 2, display_name: 'Peer' };
@@ -33,6 +37,27 @@ test('days begin with a line; neighbours of one person within five minutes form 
   assert.deepEqual(outline(list), [
     'day', 'peer 1 first', 'peer 2', 'peer 3 last', 'own 4 first last', 'own 5 first last', 'day', 'own 6 first last',
   ]);
+});
+
+test('days are those of the reader', () => {
+  const at = (/** @type {string} */ iso) => ({ ...message(1, PEER, '1T12:00:00'), seq: Date.parse(iso), at: iso });
+  const messages = ['2026-02-09T12:00:00Z', '2026-03-09T12:00:00Z', '2026-03-10T03:59:00Z', '2026-03-10T04:00:00Z'].map(at);
+  assert.deepEqual(rows({ messages }).map(({ kind }) => kind), ['day', 'message', 'day', 'message', 'message', 'day', 'message']);
+});
+
+test('yesterday is the day before, not 24 hours ago, also when that day had 23', (t) => {
+  const { Date } = globalThis;
+  t.after(() => (globalThis.Date = Date));
+  const now = Date.parse('2026-03-09T04:30:00Z');
+  globalThis.Date = /** @type {DateConstructor} */ (class extends Date {
+    constructor(/** @type {any[]} */ ...at) {
+      super(.../** @type {[number]} */ (at.length > 0 ? at : [now]));
+    }
+  });
+  globalThis.Date.now = () => now;
+  assert.equal(dayName('2026-03-09T04:00:00Z'), 'Today');
+  for (const at of ['2026-03-09T03:59:00Z', '2026-03-08T05:00:00Z']) assert.deepEqual([dayName(at), shortTime(at)], ['Yesterday', 'Yesterday']);
+  assert.notEqual(dayName('2026-03-08T04:59:00Z'), 'Yesterday');
 });
 
 test('the divider stands before the first unread message, and parts a group', () => {
