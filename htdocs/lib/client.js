@@ -41,7 +41,8 @@ export class Client extends Emitter {
   /** @type {Drafts|null} as the outbox */
   drafts = null;
   #history;
-  #readMarks;
+  /** @type {ReadMarks|null} as the outbox */
+  #readMarks = null;
   #options;
   /** The room on screen. @type {number|null} */
   #open = null;
@@ -54,7 +55,6 @@ export class Client extends Emitter {
     this.#options = options;
     this.api = options.api;
     this.#history = new History(this.api, this.store);
-    this.#readMarks = new ReadMarks(this.api);
     this.stream = new Stream({
       url: options.streamUrl,
       slot: options.slot,
@@ -112,7 +112,7 @@ export class Client extends Emitter {
     const known = this.store.room(room);
     if (!known || !this.store.user || seq <= known.read_seq) return;
     this.store.markRead(room, this.store.user.id, seq);
-    this.#readMarks.mark(room, seq);
+    this.#readMarks?.mark(room, seq);
   }
 
   /** @param {number} user @returns {Promise<number>} the room's id */
@@ -143,8 +143,10 @@ export class Client extends Emitter {
     return snapshot.cursor;
   }
 
-  /** What this person has written here before. @param {number} user */
+  /** What a person has of her own, whoever was here before. @param {number} user */
   #unpack(user) {
+    this.#readMarks?.stop();
+    this.#readMarks = new ReadMarks(this.api);
     const { storage, site } = this.#options;
     this.drafts = new Drafts({ storage, prefix: `confab:draft:${site}:${user}:` });
     this.outbox?.stop();
@@ -219,7 +221,7 @@ export class Client extends Emitter {
 
   #signedOut() {
     this.stream.stop({ forget: true });
-    this.#readMarks.stop();
+    this.#readMarks?.stop();
     this.outbox?.stop();
     this.outbox = null;
     this.drafts = null;

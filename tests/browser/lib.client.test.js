@@ -220,7 +220,7 @@ test('log-out leaves nothing of the person, and the same person can go on afterw
 test('what one person left unsent or untold is never done as another', async (t) => {
   t.mock.method(Math, 'random', () => 0); // so that what could go on without being asked would do so at once
   /** @type {Array<[string, (client: Client, far: Far) => unknown]>} */
-  const ways = [['log-out', (client) => client.logOut()]];
+  const ways = [['log-out', (client) => client.logOut()], ['another log-in in another tab', (_, far) => far.reset()]];
   for (const [how, leave] of ways) {
     const far = new Far();
     const storage = memory();
