@@ -8,6 +8,7 @@ import { Person } from '../lib/person.js';
 import { Site } from '../lib/site.js';
 import { waitFor } from '../lib/wait.js';
 import { launch, PASSWORD, Window } from './window.js';
+import { Wire } from './wire.js';
 
 const HISTORY = 180;
 const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
@@ -20,6 +21,10 @@ let browser;
 let grace;
 /** @type {number} */
 let room;
+/** @type {Person} */
+let boris;
+/** @type {number} */
+let borisRoom;
 
 before(async () => {
   // Below a prefix, since all paths must be relative.
@@ -30,6 +35,7 @@ before(async () => {
   grace = others[0];
   for (const other of others.slice(1)) {
     const { id } = await other.dialogWith(anna);
+    if (other.login === 'boris') [boris, borisRoom] = [other, id];
     await other.send(id, `<i>Hello</i> from ${other.user.display_name}`);
   }
   room = (await grace.dialogWith(anna)).id;
@@ -104,21 +110,33 @@ test('history loads on the way up without a jump, down to the first message; the
   const window = await annasWindow(t);
   await window.openChat('Grace Okafor');
   await window.page.locator('.body', { hasText: `Message number ${HISTORY}` }).waitFor();
+  /** @type {string[]} */
+  const pages = [];
+  window.page.on('request', (request) => request.url().includes('before=') && pages.push(request.url()));
+  const region = window.page.locator('confab-message-list [aria-live="polite"]');
+  /** @type {number[]} */
+  const moved = [];
   await waitFor(async () => {
-    assert.ok((await scrollUp(window)) <= 1, 'nothing moved');
+    moved.push(await scrollUp(window));
     return (await window.shown())[0].seq === 1;
   }, { what: 'the first message', timeoutMs: 30_000 });
   assert.deepEqual((await window.shown()).map(({ seq }) => seq), Array.from({ length: HISTORY }, (_, i) => i + 1));
 
+  assert.ok(Math.max(...moved) <= 1, `nothing moved: ${moved}`);
+  assert.equal(new Set(pages).size, pages.length, 'no page was asked for twice');
+  assert.equal(await region.textContent(), '', 'nothing of it was read out');
+
   await grace.send(room, 'While you were reading');
-  const jump = window.page.getByRole('button', { name: '1 new message. Jump to the latest' });
+  await grace.send(room, 'and still');
+  const jump = window.page.getByRole('button', { name: '2 new messages. Jump to the latest' });
   await jump.waitFor();
+  await window.chat('Grace Okafor').getByText('2 unread messages').waitFor({ state: 'attached' });
   await window.screenshot('history');
   await jump.click();
-  await window.page.getByText('While you were reading').last().waitFor();
+  await window.page.locator('.body', { hasText: 'and still' }).waitFor();
   await jump.waitFor({ state: 'hidden' });
   await waitFor(async () => (await grace.call('GET', `rooms/${room}`)).receipts.some(
-    (/** @type {any} */ { user, read_seq }) => user !== grace.id && read_seq === HISTORY + 1), { what: 'the read mark' });
+    (/** @type {any} */ { user, read_seq }) => user !== grace.id && read_seq === HISTORY + 2), { what: 'the read mark' });
 });
 
 test('unread messages are counted, divided off, and read when they are seen', async (t) => {
@@ -132,6 +150,26 @@ test('unread messages are counted, divided off, and read when they are seen', as
   await divider.waitFor();
   assert.match(String(await divider.evaluate((node) => node.nextElementSibling?.querySelector('.body')?.textContent)), /^unread one$/);
   await waitFor(async () => (await chat.locator('.badge-count').textContent()) === '', { what: 'the badge to go' });
+
+  await site.sql(`insert into chat.message (room_id, sender_id, body) select $1, $2::bigint, 'many' from generate_series(1, 100)`, [borisRoom, boris.id]);
+  await window.chat('Борис Смирнов').getByText('99+').waitFor();
+});
+
+test('nobody reads in a window without focus; with it, what is in view is read', async (t) => {
+  const window = await annasWindow(t);
+  await window.openChat('Grace Okafor');
+  await window.page.evaluate(() => (document.hasFocus = () => false));
+  const chat = window.chat('Grace Okafor');
+  for (const [body, badge] of [['in the background', '1 unread message'], ['twice', '2 unread messages']]) {
+    await grace.send(room, body);
+    await window.page.locator('.body', { hasText: body }).waitFor();
+    await chat.getByText(badge).waitFor({ state: 'attached' });
+  }
+  await window.page.evaluate(() => {
+    document.hasFocus = () => true;
+    dispatchEvent(new Event('focus'));
+  });
+  await waitFor(async () => (await chat.locator('.badge-count').textContent()) === '', { what: 'the badge to go' });
 });
 
 test('what comes in is read out, what was there before is not', async (t) => {
@@ -141,6 +179,9 @@ test('what comes in is read out, what was there before is not', async (t) => {
   assert.equal(await region.textContent(), '');
   await grace.send(room, 'for the ears');
   await waitFor(async () => (await region.textContent()) === 'Grace Okafor: for the ears', { what: 'the announcement' });
+  await window.send('for the eyes');
+  await window.page.locator('.message.sent', { hasText: 'for the eyes' }).waitFor();
+  assert.equal(await region.textContent(), 'Grace Okafor: for the ears');
 });
 
 test('a refused message says so, and can be discarded or sent again', async (t) => {
@@ -305,6 +346,63 @@ test('the last state of the search decides, and nobody found is said', async (t)
   await field.press('Escape');
   await window.chat('Grace Okafor').waitFor();
   assert.equal(await field.inputValue(), '');
+});
+
+test('the arrows choose among the people found, and Enter opens the one chosen', async (t) => {
+  await Promise.all([register('zoe.a', 'Zoe Adams'), register('zoe.b', 'Zoe Brown')]);
+  const window = await annasWindow(t);
+  const { page } = window;
+  const field = page.getByRole('combobox');
+  await field.fill('zoe');
+  const names = page.locator('#search-results .person-name');
+  await names.nth(1).waitFor();
+  const chosen = page.locator('[role="option"][aria-selected="true"] .person-name');
+  const [first, second] = await names.allTextContents();
+  for (const [key, name] of [['ArrowUp', first], ['ArrowDown', second], ['ArrowUp', first], ['ArrowDown', second]]) {
+    await field.press(key);
+    assert.equal(await chosen.textContent(), name);
+  }
+  await field.press('Enter');
+  await window.isOpen(second);
+});
+
+test('logging out with something unsent asks first, and then leaves nothing of it in the browser', async (t) => {
+  const window = await annasWindow(t);
+  const { page } = window;
+  const unsent = () => page.evaluate(() => Object.keys(localStorage).filter((key) => key.startsWith('confab:outbox:')).length);
+  await window.openChat('Grace Okafor');
+  await page.route('**/messages', (route) => route.abort());
+  await window.send('never sent');
+  await page.locator('.message.pending').waitFor();
+  const leave = page.getByRole('button', { name: 'Log out' });
+  await leave.click();
+  await page.getByText('1 message has not been sent yet. Log out and discard it?').waitFor();
+  await page.keyboard.press('Escape');
+  await page.locator('#log-out:focus').waitFor();
+  assert.equal(await unsent(), 1);
+  await leave.click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Log out' }).click();
+  await page.locator('html[data-screen="auth"]').waitFor();
+  await waitFor(async () => (await unsent()) === 0);
+});
+
+test('a server that is away is told of when it lasts, and found again', async (t) => {
+  const wire = await Wire.to(site.url);
+  t.after(() => wire.close());
+  const window = await Window.open(browser, wire.url, 'Anna');
+  t.after(() => window.context.close());
+  await window.logIn();
+  await window.connection('live');
+  const notice = window.page.locator('confab-notice');
+  wire.break();
+  await window.connection('connecting');
+  assert.equal(await notice.isVisible(), false);
+  await notice.getByText('No connection to the server.').waitFor();
+  await window.connection('offline');
+  wire.mend();
+  await notice.getByRole('button', { name: 'Retry now' }).click();
+  await window.connection('live');
+  assert.equal(await notice.isVisible(), false);
 });
 
 test('Enter opens whom one has typed, not whom one typed before', async (t) => {
