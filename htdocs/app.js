@@ -244,7 +244,10 @@ window.addEventListener('hashchange', onRoute);
 window.addEventListener('online', () => client.wake({ rebuild: true }));
 window.addEventListener('online', () => connection.render());
 window.addEventListener('offline', () => connection.render());
-window.addEventListener('storage', ({ key, newValue }) => client.outbox?.changedElsewhere(key ?? '', newValue));
+window.addEventListener('storage', ({ key, newValue }) => {
+  client.outbox?.changedElsewhere(key ?? '', newValue);
+  session.changedElsewhere(key ?? '', newValue);
+});
 document.addEventListener('visibilitychange', () => {
   if (document.visibilityState === 'visible') client.wake();
 });

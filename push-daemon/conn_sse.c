@@ -139,12 +139,13 @@ void conn_sse_refuse(struct conn *c, struct slice cors)
     }
 }
 
-struct msg *conn_sse_mark(struct slice cursor)
+struct msg *conn_sse_mark(struct slice cursor, bool late)
 {
     struct buf b;
 
     buf_init(&b, SSE_EVENT_BYTES);
-    sse_put_event(&b, SLICE_LITERAL("mark"), cursor, SLICE_LITERAL("{}"));
+    sse_put_event(&b, SLICE_LITERAL("mark"), cursor,
+                  late ? SLICE_LITERAL("{\"late\":true}") : SLICE_LITERAL("{}"));
     struct msg *m = msg_from_buf(&b);
 
     buf_clear(&b);

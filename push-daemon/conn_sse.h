@@ -18,7 +18,7 @@ void conn_sse_open(struct conn *c, struct slice cors);
 void conn_sse_refuse(struct conn *c, struct slice cors);
 
 /* The shared messages; NULL: out of memory. */
-struct msg *conn_sse_mark(struct slice cursor);
+struct msg *conn_sse_mark(struct slice cursor, bool late);
 struct msg *conn_sse_padding(void); /* long enough to break through small proxy buffers */
 struct msg *conn_sse_beat(void);    /* a comment */
 

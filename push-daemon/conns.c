@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "common/log.h"
 #include "conn_sse.h"
 
 #define CURSOR_TEXT_MAX_BYTES 32768
@@ -164,14 +165,39 @@ void conns_begin_look(struct conns *set)
     set->looking = true;
 }
 
+static void drop_mark(struct conns *set)
+{
+    msg_unref(set->mark);
+    set->mark = NULL;
+}
+
 void conns_end_look(struct conns *set, struct slice cursor)
 {
     set->looking = false;
     if (!slice_eq(buf_slice(&set->cursor), cursor)) {
         buf_reset(&set->cursor);
         buf_put_slice(&set->cursor, cursor);
-        msg_unref(set->mark);
-        set->mark = NULL;
+        drop_mark(set);
+    }
+}
+
+void conns_set_late(struct conns *set, bool late)
+{
+    struct list *node, *tmp;
+
+    assert(!set->looking);
+    if (late == set->late) {
+        return;
+    }
+    log_info("streams late=%d count=%zu", late, set->count);
+    set->late = late;
+    drop_mark(set);
+    list_for_each_safe(node, tmp, &set->states[CONN_LIVE])
+    {
+        struct conn *c = list_entry(node, struct conn, in_state);
+
+        c->mark_due = true;
+        conn_touch(c);
     }
 }
 
@@ -179,7 +205,7 @@ struct msg *conns_mark(struct conns *set)
 {
     assert(!set->looking);
     if (set->mark == NULL && !buf_failed(&set->cursor)) {
-        set->mark = conn_sse_mark(buf_slice(&set->cursor));
+        set->mark = conn_sse_mark(buf_slice(&set->cursor), set->late);
     }
     return set->mark;
 }

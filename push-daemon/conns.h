@@ -55,6 +55,7 @@ struct conns {
     size_t congested;    /* live ones with much pending */
     uint64_t last_id;
     bool looking; /* a look is under way: what was written has no mark yet */
+    bool late;    /* the log cannot be read at present, and marks say so */
     bool stopping;
 };
 
@@ -81,6 +82,9 @@ int64_t conns_retry_ms(const struct conns *set); /* a random value for `retry:` 
 void conns_begin_look(struct conns *set);
 /* They all have been, and whoever got them has seen what cursor covers. */
 void conns_end_look(struct conns *set, struct slice cursor);
+/* The log cannot be read, or can be again: every stream is told by a mark. Only outside of looks.
+ */
+void conns_set_late(struct conns *set, bool late);
 /* Writes to a bounded number of connections what is pending; the rest follows in later turns. */
 void conns_flush(struct conns *set);
 /* Whether some that could be written to have not had their turn. */

@@ -213,6 +213,9 @@ static void take_cursor(struct feed *feed, const struct pg_row *row)
         log_warnx("look error=\"unusable cursor\" bytes=%zu", text.n);
     }
     feed->looked_ms = clock_ms();
+    if (!feed->conns->looking) {
+        conns_set_late(feed->conns, false);
+    }
     feed->stats->counts[STAT_LOOKS]++;
 }
 
@@ -431,6 +434,14 @@ static void set_tick(struct feed *feed)
     event_add(&feed->tick, &t);
 }
 
+static bool healthy(void *ctx)
+{
+    const struct feed *feed = ctx;
+
+    return feed->looked_ms != 0 &&
+           clock_ms() - feed->looked_ms < feed->settings->look_interval_ms + FEED_LATE_MS;
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct feed *feed = arg;
@@ -439,6 +450,9 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     (void)what;
     feed->wake = true;
     feed->backing_off = false;
+    if (!feed->conns->looking && !healthy(feed)) {
+        conns_set_late(feed->conns, true);
+    }
     if (feed->probe[0] != '\0' && feed->state == FEED_IDLE &&
         clock_ms() - feed->probe_ms > feed->settings->probe_ms) {
         pg_drop(feed->pg, "our own notification did not come");
@@ -453,14 +467,6 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 static void wake(void *ctx)
 {
     feed_next(ctx);
-}
-
-static bool healthy(void *ctx)
-{
-    const struct feed *feed = ctx;
-
-    return feed->looked_ms != 0 &&
-           clock_ms() - feed->looked_ms < feed->settings->look_interval_ms + FEED_LATE_MS;
 }
 
 struct feed *feed_new(struct event_base *base, const struct settings *settings, struct stats *stats,

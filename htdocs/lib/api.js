@@ -68,6 +68,10 @@ async function errorFrom(response) {
 }
 
 export class Api {
+  /** Fingerprint of the session that requests are meant for: the cookie may become another's. */
+  session = '';
+  /** Called when that session is none any more, or the cookie is another's. */
+  sessionLost = () => {};
   #base;
   #token;
 
@@ -84,10 +88,10 @@ export class Api {
   /**
    * @param {string} method
    * @param {string} path
-   * @param {{body?: object, signal?: AbortSignal}} [options]
+   * @param {{body?: object, signal?: AbortSignal, session?: string}} [options] session: '' for any
    * @returns {Promise<any>} the answer's JSON; null for 204
    */
-  async request(method, path, { body, signal } = {}) {
+  async request(method, path, { body, signal, session = this.session } = {}) {
     const abort = new AbortController();
     const stop = () => abort.abort();
     const timer = setTimeout(stop, TIMEOUT_MS);
@@ -96,7 +100,7 @@ export class Api {
     try {
       const response = await fetch(this.#base + path, {
         method,
-        headers: this.#headers(body),
+        headers: this.#headers(body, session),
         body: body && JSON.stringify(body),
         credentials: 'same-origin',
         signal: abort.signal,
@@ -104,7 +108,10 @@ export class Api {
       if (!response.ok) throw await errorFrom(response);
       return response.status === 204 ? null : await response.json();
     } catch (err) {
-      if (err instanceof ApiError) throw err;
+      if (err instanceof ApiError) {
+        if (err.code === 'unauthenticated' && session !== '' && session === this.session) this.sessionLost();
+        throw err;
+      }
       const code = signal?.aborted ? 'aborted' : abort.signal.aborted ? 'timeout' : 'network';
       throw new ApiError({ status: 0, code });
     } finally {
@@ -113,11 +120,12 @@ export class Api {
     }
   }
 
-  /** @param {object} [body] @returns {Record<string, string>} */
-  #headers(body) {
+  /** @param {object|undefined} body @param {string} session @returns {Record<string, string>} */
+  #headers(body, session) {
     /** @type {Record<string, string>} */
     const headers = { Accept: 'application/json' };
     if (body) headers['Content-Type'] = 'application/json';
+    if (session) headers['Confab-Session'] = session;
     if (this.#token) headers.Authorization = `Bearer ${this.#token}`;
     return headers;
   }
@@ -136,9 +144,9 @@ export class Api {
     return this.request('DELETE', '/session');
   }
 
-  /** @param {AbortSignal} [signal] @returns {Promise<import('./types.js').Snapshot>} */
+  /** Of whoever is logged in now. @param {AbortSignal} [signal] @returns {Promise<import('./types.js').Snapshot>} */
   snapshot(signal) {
-    return this.request('GET', '/snapshot', { signal });
+    return this.request('GET', '/snapshot', { signal, session: '' });
   }
 
   /** @param {string} after @param {AbortSignal} [signal] @returns {Promise<import('./types.js').Poll>} */

@@ -43,6 +43,8 @@ export class Client extends Emitter {
   #history;
   /** @type {ReadMarks|null} as the outbox */
   #readMarks = null;
+  /** The session that all this is for. */
+  #session = 0;
   #options;
   /** The room on screen. @type {number|null} */
   #open = null;
@@ -55,9 +57,11 @@ export class Client extends Emitter {
     this.#options = options;
     this.api = options.api;
     this.#history = new History(this.api, this.store);
+    this.api.sessionLost = () => this.recheck();
     this.stream = new Stream({
       url: options.streamUrl,
       slot: options.slot,
+      isOurs: (session) => session === this.#session,
       EventSource: options.EventSource,
       times: options.times,
       bootstrap: (signal) => this.#bootstrap(signal),
@@ -82,6 +86,11 @@ export class Client extends Emitter {
   wake(options) {
     this.stream.wake(options);
     this.outbox?.flush();
+  }
+
+  /** The session may be over, or another's: begin anew as whoever is logged in now. */
+  recheck() {
+    this.stream.renew(0);
   }
 
   /** The room on screen; null when there is none. @param {number|null} room */
@@ -135,6 +144,8 @@ export class Client extends Emitter {
   async #bootstrap(signal) {
     const snapshot = await this.api.snapshot(signal);
     if (signal.aborted) return '';
+    this.#session = snapshot.session.id;
+    this.api.session = snapshot.session.fingerprint;
     if (snapshot.user.id !== this.store.user?.id) this.#unpack(snapshot.user.id);
     this.store.load(snapshot);
     this.outbox?.flush();
@@ -221,6 +232,7 @@ export class Client extends Emitter {
 
   #signedOut() {
     this.stream.stop({ forget: true });
+    this.api.session = '';
     this.#readMarks?.stop();
     this.outbox?.stop();
     this.outbox = null;

@@ -42,6 +42,8 @@ export class Outbox extends Emitter {
   /** @type {Map<string, number>} tries answered `internal`, by client_id */
   #internal = new Map();
   #lastAt = 0;
+  /** The session is not what it was: nothing is sent before it has been looked at. */
+  #held = false;
   #stopped = false;
 
   /**
@@ -81,6 +83,7 @@ export class Outbox extends Emitter {
 
   /** Everything that waits is tried at once: the line has come back. */
   flush() {
+    this.#held = false;
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
     for (const room of new Set([...this.#items.values()].map((item) => item.room))) this.#pump(room);
@@ -163,7 +166,7 @@ export class Outbox extends Emitter {
    */
   async #pump(room) {
     const items = this.items(room);
-    if (this.#stopped || this.#timers.has(room) || items.some((item) => item.state === 'sending')) return;
+    if (this.#stopped || this.#held || this.#timers.has(room) || items.some((item) => item.state === 'sending')) return;
     const item = items.find(({ state }) => state === 'queued');
     if (!item) return;
     item.state = 'sending';
@@ -189,7 +192,7 @@ export class Outbox extends Emitter {
     } else if (err.status !== 401) {
       this.#wait(item.room, err.retryAfter);
     } else {
-      this.stop(); // the next log-in makes a new outbox out of what is kept
+      this.#held = true;
     }
     this.#changed(item);
   }

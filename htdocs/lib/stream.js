@@ -22,7 +22,8 @@ import { SseTransport } from './transport-sse.js';
  * and takes over when its hello comes.
  *
  * @typedef {'idle'|'connecting'|'open'|'waiting'|'closed'} State
- * @typedef {{state: State, transport: string, retryAt: number, reason: string}} Status
+ * @typedef {{state: State, transport: string, retryAt: number, reason: string, late: boolean}} Status
+ *   late: open, but what is new cannot be read on the server at present
  * @typedef {import('./transport-sse.js').TransportHandlers} TransportHandlers
  * @typedef {SseTransport|PollTransport} Transport
  *
@@ -30,6 +31,8 @@ import { SseTransport } from './transport-sse.js';
  * @property {string} url                  of the stream
  * @property {(signal: AbortSignal) => Promise<string>} bootstrap
  * @property {(cursor: string, signal: AbortSignal) => Promise<import('./types.js').Poll>} poll
+ * @property {(session: number) => boolean} [isOurs]  whether a stream belongs to who bootstrap was for:
+ *   the cookie may become another's
  * @property {() => Promise<(() => void)|null>} [slot]  takes one of the places that this browser has for
  *   streams (slots.js) and gives the function that frees it; null: poll. Without it there is no limit
  * @property {typeof EventSource} [EventSource]  Node has none: give it an npm one
@@ -79,7 +82,7 @@ export class Stream extends Emitter {
   #options;
   #times;
   /** @type {Status} */
-  #status = { state: 'idle', transport: '', retryAt: 0, reason: '' };
+  #status = { state: 'idle', transport: '', retryAt: 0, reason: '', late: false };
   /** @type {string|null} */
   #cursor = null;
   /** @type {Transport|null} */
@@ -150,9 +153,9 @@ export class Stream extends Emitter {
     if (state === 'waiting' || stale || (rebuild && !away)) this.#connect();
   }
 
-  /** What was heard so far does not suffice: begin again with a snapshot. */
-  renew() {
-    if (this.#status.state !== 'idle' && this.#status.state !== 'closed') this.#reset({ reason: 'renew', within: 5 });
+  /** What was heard so far does not suffice: begin again with a snapshot. @param {number} [within] seconds */
+  renew(within = 5) {
+    if (this.#status.state !== 'idle' && this.#status.state !== 'closed') this.#reset({ reason: 'renew', within });
   }
 
   async #connect() {
@@ -189,10 +192,10 @@ export class Stream extends Emitter {
     const handlers = this.#handlers();
     const hello = handlers.hello;
     let greeted = false;
-    handlers.hello = (at) => {
+    handlers.hello = (at, session) => {
       greeted = true;
       this.#sseFailures = 0;
-      hello(at);
+      hello(at, session);
     };
     /**
      * @param {() => void} then  what to do if it is not yet time to poll
@@ -229,13 +232,18 @@ export class Stream extends Emitter {
   /** @returns {TransportHandlers} what all transports have in common */
   #handlers() {
     return {
-      hello: (cursor) => {
+      hello: (cursor, session) => {
+        const { isOurs } = this.#options;
+        if (session !== undefined && isOurs && !isOurs(session)) return this.renew(0);
         this.#cursor = cursor;
         this.#openedAt = Date.now();
         this.#setState('open');
       },
-      mark: (cursor) => {
+      mark: (cursor, late = false) => {
         this.#cursor = cursor;
+        if (late === this.#status.late) return;
+        this.#status = { ...this.#status, late };
+        this.emit('status', this.#status);
       },
       event: (event) => this.emit('event', event),
       reset: (reset) => this.#reset(reset),
@@ -258,13 +266,13 @@ export class Stream extends Emitter {
         this.#probeLater();
       };
       const handlers = { ...live, fail: failed, bye: failed };
-      handlers.hello = (cursor) => {
+      handlers.hello = (cursor, session) => {
         this.#transport?.close();
         this.#transport = this.#probe;
         this.#probe = null;
         this.#sseFailures = 0;
         Object.assign(handlers, live);
-        live.hello(cursor);
+        live.hello(cursor, session);
       };
       this.#probe = new SseTransport(this.#sseOptions(), /** @type {string} */ (this.#cursor), handlers);
     }, this.#probeBackoff.next(this.#times.probeMinMs));
@@ -334,7 +342,7 @@ export class Stream extends Emitter {
   #setState(state, { retryAt = 0, reason = '' } = {}) {
     const from = this.#status.state;
     if (!LEGAL[from].includes(state)) throw new Error(`stream: ${from} -> ${state}`);
-    this.#status = { state, retryAt, reason, transport: this.#transport?.name ?? '' };
+    this.#status = { state, retryAt, reason, transport: this.#transport?.name ?? '', late: false };
     this.emit('status', this.#status);
   }
 }

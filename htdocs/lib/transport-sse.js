@@ -8,8 +8,9 @@
  * reconnects, and never sees whether the line is silent (Chromium 156, 2026-11).
  *
  * @typedef {object} TransportHandlers
- * @property {(cursor: string) => void} hello   the far end is there
- * @property {(cursor: string) => void} mark    all events before it were handed over
+ * @property {(cursor: string, session?: number) => void} hello   the far end is there, for that session
+ * @property {(cursor: string, late?: boolean) => void} mark  all events before it were handed over; late:
+ *   there may be more, which the far end cannot read at present
  * @property {(event: import('./types.js').StreamEvent) => void} event
  * @property {(reset: import('./types.js').Reset) => void} reset
  * @property {(retryMs: number) => void} bye
@@ -55,8 +56,8 @@ export class SseTransport {
     this.#silenceMs = silenceMs;
     this.#source = new EventSource(`${url}?last_event_id=${encodeURIComponent(cursor)}`);
     this.#source.onerror = () => this.#fail('cut');
-    this.#listen('connected', (_, id) => handlers.hello(id || cursor));
-    this.#listen('mark', (_, id) => handlers.mark(id));
+    this.#listen('connected', ({ session }, id) => handlers.hello(id || cursor, session));
+    this.#listen('mark', ({ late }, id) => handlers.mark(id, late));
     this.#listen('reset', (data) => this.#end(() => handlers.reset(data)));
     this.#listen('bye', (data) => this.#end(() => handlers.bye(data.retry)));
     for (const type of EVENT_TYPES) this.#listen(type, (data) => handlers.event({ type, data }));

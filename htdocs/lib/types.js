@@ -5,7 +5,7 @@
  * `import('./types.js').Message` in their JSDoc.
  *
  * @typedef {{id: number, display_name: string, login?: string}} User
- * @typedef {{id: number, created_at?: string, expires_at?: string}} SessionInfo
+ * @typedef {{id: number, fingerprint: string, created_at?: string, expires_at?: string}} SessionInfo
  *
  * @typedef {object} Message
  * @property {number} room

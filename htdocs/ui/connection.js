@@ -30,8 +30,8 @@ export class Connection {
 
   /** The stream's status is another one. */
   changed() {
-    const { state } = this.#stream.status;
-    if (state === 'connecting' || state === 'waiting') {
+    const { state, late } = this.#stream.status;
+    if (late || state === 'connecting' || state === 'waiting') {
       this.#timer ??= setTimeout(() => {
         this.#lasting = true;
         this.render();
@@ -45,11 +45,12 @@ export class Connection {
   }
 
   render() {
-    const { state, transport, retryAt } = this.#stream.status;
+    const { state, late, transport, retryAt } = this.#stream.status;
     const deviceOffline = !navigator.onLine;
-    const away = deviceOffline || (state !== 'open' && this.#lasting);
+    const works = state === 'open' && !late;
+    const away = deviceOffline || (!works && this.#lasting);
     if (away) this.#dot.connection = 'offline';
-    else if (state !== 'open') this.#dot.connection = 'connecting';
+    else if (!works) this.#dot.connection = 'connecting';
     else this.#dot.connection = transport === 'poll' ? 'polling' : 'live';
     this.#notice.trouble = away && this.#concerned() ? { deviceOffline, retryAt } : null;
   }

@@ -80,11 +80,21 @@ export class Session {
     }
   }
 
+  /**
+   * Another tab changed the storage: it may have logged in as somebody else, or out.
+   *
+   * @param {string} key
+   * @param {string|null} value
+   */
+  changedElsewhere(key, value) {
+    if (key === this.#key && this.screen === 'chat' && value !== String(this.#shown)) this.#parts.client.recheck();
+  }
+
   #onLoaded() {
     const { client, auth, opened } = this.#parts;
     const user = /** @type {import('../lib/types.js').User} */ (client.store.user);
     this.#entering = false;
-    this.#remember(true);
+    this.#remember(user.id);
     if (this.screen !== 'chat') auth.reset();
     this.#show('chat');
     // Another tab may have logged out, and in again as somebody else.
@@ -100,7 +110,7 @@ export class Session {
     // Whoever is typing already is not disturbed.
     if (this.screen === 'auth' && !reason) return;
     this.#shown = 0;
-    this.#remember(false);
+    this.#remember(0);
     this.#show('auth');
     auth.reset(reason);
     left();
@@ -117,16 +127,16 @@ export class Session {
 
   #known() {
     try {
-      return this.#parts.storage?.getItem(this.#key) === '1';
+      return Boolean(this.#parts.storage?.getItem(this.#key));
     } catch {
       return false;
     }
   }
 
-  /** @param {boolean} known only a hint which screen to begin with */
-  #remember(known) {
+  /** For the next start, and for other tabs. @param {number} user 0: nobody */
+  #remember(user) {
     try {
-      if (known) this.#parts.storage?.setItem(this.#key, '1');
+      if (user) this.#parts.storage?.setItem(this.#key, String(user));
       else this.#parts.storage?.removeItem(this.#key);
     } catch {
       // Storage is full or forbidden.

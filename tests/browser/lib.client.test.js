@@ -72,7 +72,7 @@ class Far {
     return /** @type {any} */ ({
       snapshot: () => answer('snapshot', () => {
         this.snapshots += 1;
-        return { user: this.user, session: { id: 1 }, rooms: this.rooms, cursor: 'c' };
+        return { user: this.user, session: { id: this.user.id, fingerprint: `f${this.user.id}` }, rooms: this.rooms, cursor: 'c' };
       }),
       events: () => answer('events', () => ({ events: this.#events.splice(0), cursor: 'c', interval_ms: 5 })),
       room: (/** @type {number} */ id) => answer('room', () => this.rooms.find((one) => one.id === id)),

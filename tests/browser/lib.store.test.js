@@ -30,7 +30,7 @@ function room(more = {}) {
 /** @param {import('../../htdocs/lib/types.js').Room[]} [rooms] */
 function loaded(rooms = [room()]) {
   const store = new Store();
-  store.load({ user: ME, session: { id: 1 }, rooms, cursor: 'c' });
+  store.load({ user: ME, session: { id: 1, fingerprint: 'f' }, rooms, cursor: 'c' });
   return store;
 }
 
@@ -147,7 +147,7 @@ describe('messages', () => {
     store.apply({ type: 'message.new', data: { eid: 1, message: message(1) } });
     store.put(room({ last_seq: 5 }));
     assert.equal(store.room(ROOM)?.last_seq, 0);
-    store.load({ user: ME, session: { id: 1 }, rooms: [room({ last_seq: 3 })], cursor: 'c' });
+    store.load({ user: ME, session: { id: 1, fingerprint: 'f' }, rooms: [room({ last_seq: 3 })], cursor: 'c' });
     assert.equal(store.room(ROOM)?.last_seq, 3);
     assert.equal(store.log(ROOM).status, 'empty');
   });

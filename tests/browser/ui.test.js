@@ -405,6 +405,56 @@ test('a server that is away is told of when it lasts, and found again', async (t
   assert.equal(await notice.isVisible(), false);
 });
 
+test('a database that is away is told of, though the stream stands, and found again', async (t) => {
+  const window = await annasWindow(t);
+  await site.kill('postgres');
+  await window.connection('connecting');
+  await window.connection('offline');
+  await site.begin('postgres');
+  await window.connection('live');
+  assert.equal(await window.page.locator('confab-notice').isVisible(), false);
+});
+
+test('who logs in in one window is in all of that browser', async (t) => {
+  const window = await opened(t, 'Anna');
+  const other = await window.another();
+  await window.logIn();
+  await window.isIn();
+  other.name = 'Boris';
+  await other.logIn();
+  await window.page.locator('#account-name').getByText(boris.user.display_name).waitFor();
+  await window.connection('live');
+});
+
+test('what one wrote is never sent by the session of another, nor lost', async (t) => {
+  const window = await annasWindow(t);
+  await window.openChat('Grace Okafor');
+  const mine = () => window.page.locator('.message.own');
+  const stored = async (/** @type {string} */ body) =>
+    (await site.sql('select p.login from chat.message m join chat.person p on p.id = m.sender_id where body = $1', [body])).map(({ login }) => login);
+  // As if by another page of this host; no other window says so.
+  const cookies = await window.context.cookies();
+  await window.context.addCookies(cookies.map((cookie) => ({ ...cookie, value: boris.cookies.get(cookie.name) ?? '' })));
+  await window.send('written as Anna');
+  await window.page.locator('#account-name').getByText(boris.user.display_name).waitFor();
+  assert.equal(await mine().getByText('written as Anna').count(), 0);
+  await window.context.clearCookies();
+  await window.page.reload();
+  await window.logIn();
+  await window.isIn();
+  await waitFor(async () => (await stored('written as Anna')).length > 0);
+  assert.deepEqual(await stored('written as Anna'), ['anna']);
+
+  await window.openChat('Grace Okafor');
+  await window.context.clearCookies();
+  await window.send('written without a session');
+  await window.page.getByText('You have been logged out.').waitFor();
+  await window.logIn();
+  await window.isIn();
+  await waitFor(async () => (await stored('written without a session')).length > 0);
+  assert.deepEqual(await stored('written without a session'), ['anna']);
+});
+
 test('Enter opens whom one has typed, not whom one typed before', async (t) => {
   const window = await annasWindow(t);
   const field = window.page.getByRole('combobox');

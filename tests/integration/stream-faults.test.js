@@ -230,11 +230,13 @@ test('2.4 8.4 while the database is away', { timeout: 60_000 }, async () => {
   assert.deepEqual(waiting.events.map(({ type }) => type), ['bye']);
   assert.equal(waiting.events[0].data.retry, waiting.retryMs);
   const from = live.events.length;
-  await live.event('mark', () => true, { from });
+  await live.event('mark', (data) => data.late === true, { from });
   assert.ok(!live.closed);
   const patient = bob.stream();
   await site.waitFor(() => patient.comments.length > 0);
+  const away = live.events.length;
   await site.begin('postgres');
+  await live.event('mark', (data) => !data.late, { from: away });
   await patient.opened();
   await alice.send(room, 'it is back');
   await live.event('message.new', (data) => data.message.body === 'it is back');
