@@ -4,9 +4,8 @@ as $$
 declare
   v_viewer_id constant bigint := chat.session_user_id(p_token);
   v_q constant text := lower(normalize(coalesce(btrim(p_q), ''), nfc));
-  -- Words as chat.person.name_words has them. The parser's own rendering is a valid query; the mark makes its
-  -- last word a prefix.
-  v_words constant tsquery := nullif(plainto_tsquery('simple', translate(v_q, '-./\@_:+&''"()', repeat(' ', 13)))::text, '') || ':*';
+  -- No word has a quote in it, so that quotes suffice. The mark makes the last word a prefix.
+  v_words constant tsquery := (select string_agg(format('''%s''', w), ' & ') from unnest(chat.words(v_q)) w) || ':*';
   v_limit constant int := chat.page_limit(p_limit);
   v_after constant bigint[] := coalesce(chat.page_place(p_after), '{-1,0}');
   v_items json;

@@ -111,7 +111,7 @@ CREATE TABLE chat.person (
     display_name text NOT NULL,
     password_hash text,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    name_words tsvector GENERATED ALWAYS AS (to_tsvector('simple'::regconfig, translate(display_name, '-./\@_:+&''"()'::text, repeat(' '::text, 13)))) STORED
+    name_words tsvector GENERATED ALWAYS AS (array_to_tsvector(chat.words(display_name))) STORED
 );
 
 COMMENT ON TABLE chat.person IS 'People who can log in.';
@@ -120,7 +120,7 @@ COMMENT ON COLUMN chat.person.login IS 'Login name in lower case, or a phone num
 
 COMMENT ON COLUMN chat.person.password_hash IS 'argon2id in libsodium''s text form, made by the workers; null: no log-in by password.';
 
-COMMENT ON COLUMN chat.person.name_words IS 'The display name''s words, for search by prefix. Punctuation parts words: the parser would take some of them for a host or a file.';
+COMMENT ON COLUMN chat.person.name_words IS 'The display name''s words, for search by prefix.';
 
 CREATE TABLE chat.session (
     id bigint NOT NULL,

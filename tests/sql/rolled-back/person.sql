@@ -105,10 +105,13 @@ select is(pg_temp.found(q), f, format('%L finds %L', q, f))
                ('достоев', 'фёдор Достоевский'), ('ФЁДОР', 'фёдор Достоевский'), ('viewer', ''),
                ('fr_', 'Underscore, Frida Phone, Fred de Vries'), ('f%y', ''), ('%', ''), ('_', ''), ('\', ''), ('f_ed', '')) v (q, f);
 reset role;
-insert into chat.person (login, display_name) values ('joined', 'Zoë-Maria Quick.Smith/Wesson');
+insert into chat.person (login, display_name) values
+  ('joined', 'Zoë-Maria Quick.Smith/Wesson'), ('marked', '🐘🐘 «Anna» <Nickname> O’Neil, 李小龙');
 set role confab_worker;
 select is(pg_temp.found(q), 'Zoë-Maria Quick.Smith/Wesson', format('%L finds a part of a joined name', q))
   from (values ('zoë'), ('zoë-'), ('zoë-ma'), ('zoë-maria'), ('maria'), ('smi'), ('wess'), (U&'zoe\0308')) v (q);
+select is(pg_temp.found(q), '🐘🐘 «Anna» <Nickname> O’Neil, 李小龙', format('%L finds a name among marks', q))
+  from (values ('nickname'), ('<nick'), ('🐘'), ('🐘🐘'), ('anna'), ('neil'), ('o’neil anna'), ('李小')) v (q);
 select is(pg_temp.outcome(format('api_user_search(pg_temp.token(''viewer''), %L, 50, null)', q)), '200', format('%s is harmless', to_json(q)))
   from unnest(array['''', '''''', '&', '|', '!', '!!', ':*', 'a:*', 'a & | b', '( )', '(a', '<->', 'a <2> b', 'a:A', '\\', 'a\', E'\t', '"a" "b',
                     ''':*', '<script>', 'http://x/y?z=1', 'a@b.c', E'\u202e', '💬', '-1', '1.5e3', repeat('a ', 50)]) q;
