@@ -234,7 +234,7 @@ export class Stream extends Emitter {
     return {
       hello: (cursor, session) => {
         const { isOurs } = this.#options;
-        if (session !== undefined && isOurs && !isOurs(session)) return this.renew(0);
+        if (session !== undefined && isOurs && !isOurs(session)) return this.#mistaken();
         this.#cursor = cursor;
         this.#openedAt = Date.now();
         this.#setState('open');
@@ -293,6 +293,13 @@ export class Stream extends Emitter {
     this.#cursor = null;
     this.emit('reset', reset);
     this.#waitFor(Math.random() * (reset.within ?? 0) * 1000, `reset ${reset.reason}`);
+  }
+
+  /** The stream is another session's than the snapshot's. Not at once, for it might be so again. */
+  #mistaken() {
+    this.#cursor = null;
+    this.emit('reset', { reason: 'session', within: 0 });
+    this.#failed({ code: 'session' });
   }
 
   /** @param {{code: string, status?: number, retryAfter?: number}} why */

@@ -266,6 +266,28 @@ test('reset: forget, wait, read a snapshot, go on from its cursor', async () => 
   assert.deepEqual(resets, ['limit']);
 });
 
+test('a stream of another session than the snapshot is left before it says anything', async () => {
+  let snapshots = 0;
+  const { stream, seqs, states, asked } = await scripted([says(event(1)), says(event(2))], {
+    bootstrap: async () => `snapshot${(snapshots += 1)}`,
+    isOurs: (session) => session === 1 && snapshots > 1,
+  });
+  stream.start();
+  await got(seqs, [2]);
+  assert.deepEqual(asked, ['snapshot1', 'snapshot2']);
+  assert.deepEqual(states, ['connecting', 'waiting', 'connecting', 'open']);
+});
+
+test('a mark may say that the server cannot read what is new; the next one may take it back', async () => {
+  /** @type {boolean[]} */
+  const late = [];
+  const { stream } = await scripted([says(mark('a'), 'event: mark\nid: a\ndata: {"late":true}\n\n', mark('a'))]);
+  stream.on('status', (now) => now.state === 'open' && late.push(now.late));
+  stream.start();
+  await waitFor(() => late.length >= 3);
+  assert.deepEqual(late, [false, true, false]);
+});
+
 test('reset for auth: the snapshot is refused, and the stream is closed for good', async () => {
   let snapshots = 0;
   const { stream, states } = await scripted([says('event: reset\ndata: {"reason":"auth","within":0}\n\n')], {
