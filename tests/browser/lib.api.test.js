@@ -92,7 +92,7 @@ test('nobody there, and asked to stop', async () => {
   assert.equal((await stopped).code, 'aborted');
 });
 
-test('an answer that does not come is a time-out', async (t) => {
+test('an answer that does not come is a time-out', { timeout: 10_000 }, async (t) => {
   answer = () => {};
   const { setTimeout } = globalThis;
   t.mock.method(globalThis, 'setTimeout', (/** @type {() => void} */ act, /** @type {number} */ ms) => setTimeout(act, ms === 15_000 ? 20 : ms));

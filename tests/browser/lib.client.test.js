@@ -44,6 +44,7 @@ class Far {
   /** @type {string[]} what was done, by whom */
   done = [];
   snapshots = 0;
+  polls = 0;
   /** What stands for an answer, the next time or for ever. @type {Map<string, Array<() => any>>} */
   instead = new Map();
   /** @type {import('../../htdocs/lib/types.js').StreamEvent[]} */
@@ -74,7 +75,10 @@ class Far {
         this.snapshots += 1;
         return { user: this.user, session: { id: this.user.id, fingerprint: `f${this.user.id}` }, rooms: this.rooms, cursor: 'c' };
       }),
-      events: () => answer('events', () => ({ events: this.#events.splice(0), cursor: 'c', interval_ms: 5 })),
+      events: () => answer('events', () => {
+        this.polls += 1;
+        return { events: this.#events.splice(0), cursor: 'c', interval_ms: 5 };
+      }),
       room: (/** @type {number} */ id) => answer('room', () => this.rooms.find((one) => one.id === id)),
       messages: (/** @type {number} */ id, /** @type {{after?: number}} */ { after = 0 }) => answer('messages', () =>
         ({ items: this.messages.filter((one) => one.room === id && one.seq > after), has_more: false })),
@@ -242,6 +246,9 @@ test('what one person left unsent or untold is never done as another', async (t)
     client.send(ROOM, 'theirs');
     client.markRead(ROOM, 1);
     await waitFor(() => far.done.includes('Peer sends theirs') && far.done.some((one) => one.includes('reads')));
+    // Whatever goes on by itself has had its turn by then.
+    const { polls } = far;
+    await waitFor(() => far.polls >= polls + 4);
     assert.deepEqual(far.done.filter((one) => one !== 'Peer sends theirs'), ['Peer reads 7 up to 1'], how);
 
     const back = new Far();
