@@ -221,10 +221,24 @@ test('log-out leaves nothing of the person, and the same person can go on afterw
   await waitFor(() => far.done.includes('Me sends again'));
 });
 
+test('the same person, logged in anew in another tab, goes on with what is unsent', async () => {
+  const far = new Far();
+  const client = await far.client();
+  far.next('send', () => Promise.reject(new ApiError({ status: 401, code: 'unauthenticated' })));
+  client.send(ROOM, 'patient');
+  await waitFor(() => client.outbox?.items(ROOM)[0].state === 'queued');
+  client.send(ROOM, 'meanwhile');
+  assert.deepEqual(far.done, []);
+  client.recheck();
+  await waitFor(() => far.done.length === 2);
+  assert.deepEqual(far.done, ['Me sends patient', 'Me sends meanwhile']);
+  assert.equal(far.snapshots, 2);
+});
+
 test('what one person left unsent or untold is never done as another', async (t) => {
   t.mock.method(Math, 'random', () => 0); // so that what could go on without being asked would do so at once
   /** @type {Array<[string, (client: Client, far: Far) => unknown]>} */
-  const ways = [['log-out', (client) => client.logOut()], ['another log-in in another tab', (_, far) => far.reset()]];
+  const ways = [['log-out', (client) => client.logOut()], ['another log-in in another tab', (_, far) => far.reset()], ['word of one', (client) => client.recheck()]];
   for (const [how, leave] of ways) {
     const far = new Far();
     const storage = memory();
