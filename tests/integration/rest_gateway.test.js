@@ -312,7 +312,7 @@ test('a connection string that is none ends the worker, and the log says why', a
   const worker = await Worker.start(site, { env: { ...ENV, CONFAB_DATABASE: 'host' } });
   await assert.rejects(worker.request(HEALTH));
   assert.deepEqual(await worker.ended(), [1]);
-  assert.match(worker.log, /db conninfo_refused why="missing "=" after "host" in connection info string"/);
+  assert.match(worker.log, /db conninfo_refused why="missing '=' after 'host' in connection info string"/);
 });
 
 // ---- The command line ----
