@@ -66,9 +66,11 @@ MODULES_route    := $(FCGI_MODULES)
 
 PUSH_MODULES := $(filter-out push-daemon/main.c,$(PUSH_SRC)) $(COMMON_SRC)
 
-UNIT_TESTS += conns cursor http1 hub queue ring sse wheel
+UNIT_TESTS += conns cursor feed http1 hub queue ring sse wheel
 MODULES_conns  := $(PUSH_MODULES)
 MODULES_cursor := $(PUSH_MODULES)
+# It is the database and the clock itself.
+MODULES_feed   := $(filter-out push-daemon/pg.c push-daemon/clock.c,$(PUSH_MODULES))
 MODULES_http1  := $(PUSH_MODULES)
 MODULES_hub    := $(PUSH_MODULES)
 MODULES_queue  := $(PUSH_MODULES)

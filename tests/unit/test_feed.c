@@ -1,0 +1,548 @@
+/*
+ * The feed against a database and a clock that are this test: what it asks, when, and what it makes
+ * of the answers and of none. Docs: protocol.md 2.4, 5.2, 5.4, 8.3, 8.4.
+ */
+#include "push-daemon/feed.h"
+
+#include "unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "push-daemon/clock.h"
+#include "push-daemon/pg.h"
+#include "push.h"
+
+#define COLUMNS_MAX  8
+#define PARAM_BYTES  4096
+#define READ_BYTES   (1024 * 1024)
+#define SETTLE       20 /* turns of the loop, enough for anything here */
+#define NOW_MS       1000000000
+#define PROBE_MS     5000
+#define HOUR_MS      3600000
+#define QUEUE_BYTES  65536
+#define BIG_BYTES    10000
+#define CURSOR(xmax) "0123abcd-" #xmax ":" #xmax ":"
+
+/* ---- The clock ---- */
+
+static int64_t now_ms;
+
+int64_t clock_ms(void)
+{
+    return now_ms;
+}
+
+int64_t clock_jitter(int64_t min, int64_t max)
+{
+    (void)min;
+    return max;
+}
+
+/* ---- The database: it keeps what it is asked, and answers when the test says so ---- */
+
+struct pg_row {
+    const char *columns[COLUMNS_MAX]; /* NULL: null */
+};
+
+struct pg {
+    struct pg_callbacks callbacks;
+    void *ctx;
+    enum pg_stmt batch[PG_BATCH_MAX];
+    char first_param[PG_BATCH_MAX][PARAM_BYTES];
+    int count;
+    bool sent; /* the batch is whole, and waits for its answers */
+    const char *dropped;
+};
+
+static struct pg pg;
+
+bool pg_is_null(const struct pg_row *row, int column)
+{
+    return row->columns[column] == NULL;
+}
+
+struct slice pg_text(const struct pg_row *row, int column)
+{
+    return slice_of(row->columns[column]);
+}
+
+int64_t pg_i64(const struct pg_row *row, int column)
+{
+    int64_t value = 0;
+
+    assert_true(pg_is_null(row, column) ||
+                str_to_i64(pg_text(row, column), INT64_MIN, INT64_MAX, &value));
+    return value;
+}
+
+uint64_t pg_u64(const struct pg_row *row, int column)
+{
+    uint64_t value = 0;
+
+    assert_true(pg_is_null(row, column) || str_to_u64(pg_text(row, column), UINT64_MAX, &value));
+    return value;
+}
+
+struct pg *pg_new(struct event_base *base, const struct settings *settings, struct stats *stats,
+                  const struct pg_callbacks *callbacks, void *ctx)
+{
+    (void)base;
+    (void)settings;
+    (void)stats;
+    pg = (struct pg){.callbacks = *callbacks, .ctx = ctx};
+    return &pg;
+}
+
+void pg_free(struct pg *p)
+{
+    (void)p;
+}
+
+void pg_start(struct pg *p)
+{
+    (void)p;
+}
+
+void pg_send(struct pg *p, enum pg_stmt stmt, const char *const *params)
+{
+    assert_false(p->sent);
+    assert_true(p->count < PG_BATCH_MAX);
+    snprintf(p->first_param[p->count], PARAM_BYTES, "%s",
+             stmts[stmt].param_count > 0 && params[0] != NULL ? params[0] : "");
+    p->batch[p->count++] = stmt;
+}
+
+void pg_flush(struct pg *p)
+{
+    p->sent = true;
+}
+
+void pg_drop(struct pg *p, const char *why)
+{
+    p->dropped = why;
+}
+
+/* The parameter of a statement of the batch that waits; NULL: it is not in it. */
+static const char *asked(enum pg_stmt stmt)
+{
+    for (int i = 0; pg.sent && i < pg.count; i++) {
+        if (pg.batch[i] == stmt) {
+            return pg.first_param[i];
+        }
+    }
+    return NULL;
+}
+
+static void assert_batch(int count, ...)
+{
+    va_list expected;
+
+    va_start(expected, count);
+    assert_int_equal(pg.sent ? pg.count : 0, count);
+    for (int i = 0; i < count; i++) {
+        assert_int_equal(pg.batch[i], va_arg(expected, int));
+    }
+    va_end(expected);
+}
+
+static void batch_over(bool all_done)
+{
+    assert_true(pg.sent);
+    pg.sent = false;
+    pg.count = 0;
+    pg.callbacks.idle(pg.ctx, all_done);
+}
+
+static void batch_fails(enum pg_stmt stmt, enum confab_err err)
+{
+    assert_non_null(asked(stmt));
+    pg.callbacks.failed(pg.ctx, stmt, err);
+    batch_over(false);
+}
+
+/* The row that ends the events of a look. */
+static void row_cursor(const char *cursor)
+{
+    const struct pg_row row = {{NULL, NULL, NULL, NULL, NULL, NULL, cursor}};
+
+    assert_non_null(asked(PG_FEED_READ));
+    pg.callbacks.row(pg.ctx, PG_FEED_READ, &row);
+}
+
+/* An event of that transaction, to be seen by this user alone. */
+static void row_event(const char *id, const char *user_id, const char *data)
+{
+    const struct pg_row row = {{id, id, NULL, user_id, "e", data, NULL}};
+
+    assert_non_null(asked(PG_FEED_READ));
+    pg.callbacks.row(pg.ctx, PG_FEED_READ, &row);
+}
+
+/* One session of one user, for a handshake or a session that is due. */
+static void row_session(const char *ord, const char *id)
+{
+    const struct pg_row row = {{ord, id, id, "1000", "{}", "{}"}};
+
+    assert_non_null(asked(PG_FEED_SESSIONS));
+    pg.callbacks.row(pg.ctx, PG_FEED_SESSIONS, &row);
+}
+
+static void look_over(const char *cursor)
+{
+    row_cursor(cursor);
+    batch_over(true);
+}
+
+/* ---- The daemon around it ---- */
+
+static struct event_base *base;
+static struct settings settings;
+static struct stats stats;
+static struct conns set;
+static struct feed *feed;
+static char text[READ_BYTES]; /* what a client read last */
+
+static int set_up(void **state)
+{
+    (void)state;
+    settings = (struct settings){.path_prefix = (char *)"",
+                                 .origins = (char *)"",
+                                 .stream_queue_bytes = QUEUE_BYTES,
+                                 .ring_bytes = 1024 * 1024,
+                                 .stream_heartbeat_ms = 15000,
+                                 .stream_age_min_s = 600,
+                                 .stream_age_max_s = 600,
+                                 .stream_retry_min_ms = 10,
+                                 .stream_retry_max_ms = 20,
+                                 .streams_per_session = 2,
+                                 .stream_head_bytes = 4096,
+                                 .handshake_ms = 10000,
+                                 .look_interval_ms = HOUR_MS, /* tick() does not wait for it */
+                                 .probe_ms = PROBE_MS,
+                                 .replay_events = 1000,
+                                 .session_check_s = 60,
+                                 .event_keep_hours = 24};
+    memset(&stats, 0, sizeof stats);
+    now_ms = NOW_MS;
+    log_init("test", LOG_LEVEL_ERR);
+    base = event_base_new();
+    assert_non_null(base);
+    assert_true(token_init());
+    assert_true(conns_init(&set, base, &settings, &stats));
+    feed = feed_new(base, &settings, &stats, &set);
+    assert_non_null(feed);
+    feed_start(feed);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    conns_clear(&set);
+    feed_free(feed);
+    event_base_free(base);
+    return 0;
+}
+
+static void turn(void)
+{
+    for (int i = 0; i < SETTLE; i++) {
+        event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+    }
+}
+
+/* The slow timer runs out. */
+static void tick(void)
+{
+    settings.look_interval_ms = 0;
+    feed_reload(feed);
+    event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+    settings.look_interval_ms = HOUR_MS;
+    feed_reload(feed);
+}
+
+/* Connected: it listens, and tests its own doorbell, which rings. */
+static void comes_up(void)
+{
+    pg.callbacks.up(pg.ctx);
+    assert_batch(2, PG_LISTEN_EVENT, PG_LISTEN_PROBE);
+    batch_over(true);
+    assert_batch(1, PG_PROBE);
+    pg.callbacks.notified(pg.ctx, "chat_probe", asked(PG_PROBE));
+    batch_over(true);
+}
+
+static void goes_down(void)
+{
+    pg.sent = false;
+    pg.count = 0;
+    pg.dropped = NULL;
+    pg.callbacks.down(pg.ctx);
+}
+
+static void ring(void)
+{
+    pg.callbacks.notified(pg.ctx, "chat_event", "");
+}
+
+/* A client that asks for a stream, to go on from `from` (NULL: from now on). n makes its token. */
+static int client_open(int n, const char *from)
+{
+    char request[512];
+    int fds[2];
+    int len =
+        snprintf(request, sizeof request,
+                 "GET /stream HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %043d\r\n%s%s%s\r\n", n,
+                 from == NULL ? "" : "Last-Event-ID: ", from == NULL ? "" : from,
+                 from == NULL ? "" : "\r\n");
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+    conn_accept(&set, fds[0]);
+    assert_int_equal(write(fds[1], request, (size_t)len), len);
+    turn();
+    return fds[1];
+}
+
+/* How many are in "{0,1,2}". */
+static int list_length(const char *list)
+{
+    assert_non_null(list);
+    int n = strcmp(list, "{}") != 0;
+
+    for (; *list != '\0'; list++) {
+        n += *list == ',';
+    }
+    return n;
+}
+
+/* What has come since the last call, as a string. */
+static const char *client_read(int fd)
+{
+    size_t len = 0;
+    ssize_t n;
+
+    turn();
+    while (len < READ_BYTES - 1 && (n = recv(fd, text + len, READ_BYTES - 1 - len, 0)) > 0) {
+        len += (size_t)n;
+    }
+    text[len] = '\0';
+    return text;
+}
+
+/* ---- Looks ---- */
+
+static void test_each_look_goes_on_from_the_last(void **state)
+{
+    (void)state;
+    comes_up();
+    assert_batch(1, PG_FEED_READ);
+    assert_string_equal(asked(PG_FEED_READ), "");
+    look_over(CURSOR(10));
+    assert_batch(0);
+    ring();
+    assert_batch(1, PG_FEED_READ);
+    assert_string_equal(asked(PG_FEED_READ), CURSOR(10));
+    ring(); /* in the middle of a look, which may not see it */
+    look_over(CURSOR(11));
+    assert_batch(1, PG_FEED_READ);
+    assert_string_equal(asked(PG_FEED_READ), CURSOR(11));
+    look_over(CURSOR(11));
+    assert_batch(0);
+    tick(); /* nobody rang */
+    assert_batch(1, PG_FEED_READ);
+    goes_down();
+    comes_up();
+    assert_string_equal(asked(PG_FEED_READ), CURSOR(11));
+}
+
+/* Its transaction is ended before anything else; then it waits for the tick. */
+static void test_a_look_that_fails_in_its_transaction(void **state)
+{
+    int fd = client_open(1, NULL);
+
+    (void)state;
+    comes_up();
+    assert_batch(4, PG_BEGIN, PG_FEED_READ, PG_FEED_SESSIONS, PG_COMMIT);
+    batch_fails(PG_FEED_READ, CONFAB_DB_BUSY);
+    assert_batch(1, PG_ROLLBACK);
+    batch_over(true);
+    assert_batch(0);
+    tick();
+    assert_batch(4, PG_BEGIN, PG_FEED_READ, PG_FEED_SESSIONS, PG_COMMIT);
+    row_session("0", "7");
+    look_over(CURSOR(11));
+    assert_non_null(strstr(client_read(fd), "event: connected\nid: " CURSOR(11)));
+    close(fd);
+}
+
+static void test_epoch(void **state)
+{
+    int fd = client_open(1, NULL);
+
+    (void)state;
+    comes_up();
+    row_session("0", "7");
+    look_over(CURSOR(11));
+    client_read(fd);
+    ring();
+    assert_string_equal(asked(PG_FEED_READ), CURSOR(11));
+    batch_fails(PG_FEED_READ, CONFAB_EPOCH_CHANGED);
+    assert_batch(1, PG_EPOCH_BEGIN);
+    batch_over(true);
+    assert_batch(1, PG_FEED_READ);
+    assert_string_equal(asked(PG_FEED_READ), "");
+    look_over("0123abce-5:5:");
+    row_session("0", "7");
+    look_over("0123abce-5:5:");
+    assert_string_equal(client_read(fd),
+                        "event: reset\ndata: {\"reason\":\"epoch\",\"within\":0}\n\n"
+                        "event: mark\nid: 0123abce-5:5:\ndata: {}\n\n");
+    close(fd);
+}
+
+/* ---- Questions that the database cannot answer ---- */
+
+/* Of many, the one that is the cause is found by halves, and that one alone is sent away. */
+static void test_a_handshake_that_cannot_be_answered(void **state)
+{
+    int poisoned = client_open(1, NULL);
+    int good = client_open(2, NULL);
+
+    (void)state;
+    comes_up();
+    assert_int_equal(list_length(asked(PG_FEED_SESSIONS)), 2);
+    batch_fails(PG_FEED_SESSIONS, CONFAB_INTERNAL);
+    assert_batch(1, PG_ROLLBACK);
+    batch_over(true);
+    assert_int_equal(list_length(asked(PG_FEED_SESSIONS)), 1);
+    batch_fails(PG_FEED_SESSIONS, CONFAB_INTERNAL);
+    batch_over(true);
+    assert_int_equal(list_length(asked(PG_FEED_SESSIONS)), 1);
+    row_session("0", "7");
+    look_over(CURSOR(11));
+    assert_non_null(strstr(client_read(poisoned), "event: bye\n"));
+    assert_non_null(strstr(client_read(good), "event: connected\n"));
+    close(poisoned);
+    close(good);
+}
+
+/* A client goes while it is asked about: the answer finds nobody, and nothing is left behind. */
+static void test_gone_before_the_answer(void **state)
+{
+    int fd = client_open(1, NULL);
+
+    (void)state;
+    comes_up();
+    assert_non_null(asked(PG_FEED_SESSIONS));
+    close(fd);
+    turn();
+    assert_int_equal(set.count, 0);
+    row_session("0", "7");
+    look_over(CURSOR(11));
+    assert_int_equal(hub_user_count(&set.hub), 0);
+}
+
+/* ---- Replays ---- */
+
+/* What one missed may fill half of what may wait for it; with more it is told to read anew. */
+static void test_a_replay_is_bounded_in_bytes(void **state)
+{
+    static char big[BIG_BYTES + 1];
+    static const char *const ids[] = {"11", "12", "13", "14"};
+
+    (void)state;
+    memset(big, 'x', BIG_BYTES);
+    comes_up();
+    look_over(CURSOR(10));
+    ring();
+    for (size_t i = 0; i < COUNT(ids); i++) {
+        row_event(ids[i], "7", big);
+    }
+    look_over(CURSOR(15));
+    static const char *const from[] = {CURSOR(10), CURSOR(13)};
+
+    for (size_t i = 0; i < COUNT(from); i++) {
+        int fd = client_open((int)i, from[i]);
+
+        assert_int_equal(list_length(asked(PG_FEED_SESSIONS)), 1);
+        assert_null(asked(PG_FEED_REPLAY)); /* since memory has it */
+        row_session("0", "7");
+        look_over(CURSOR(15));
+        client_read(fd);
+        assert_int_equal(strstr(text, "event: reset\ndata: {\"reason\":\"limit\"") != NULL, i == 0);
+        assert_int_equal(strlen(text) > 2 * BIG_BYTES, i == 1);
+        close(fd);
+        turn();
+    }
+}
+
+/* ---- The doorbell's test, and the pruning ---- */
+
+static void test_its_own_notification_does_not_come(void **state)
+{
+    (void)state;
+    comes_up();
+    look_over(CURSOR(10));
+    now_ms += PROBE_MS;
+    tick();
+    assert_batch(1, PG_PROBE);
+    batch_over(true);
+    look_over(CURSOR(10));
+    now_ms += PROBE_MS;
+    tick();
+    assert_null(pg.dropped);
+    look_over(CURSOR(10));
+    now_ms++;
+    tick();
+    assert_non_null(pg.dropped);
+    assert_string_equal(pg.dropped, "our own notification did not come");
+    goes_down();
+    comes_up(); /* with a test of its own, which that connection passes */
+    look_over(CURSOR(10));
+    now_ms += PROBE_MS - 1;
+    tick();
+    assert_batch(1, PG_FEED_READ);
+    assert_null(pg.dropped);
+}
+
+static void test_prunes_what_is_older_than_may_be_kept(void **state)
+{
+    (void)state;
+    settings.probe_ms = HOUR_MS;
+    comes_up();
+    look_over(CURSOR(10));
+    now_ms += 60 * 1000; /* then it is due, but not before what is urgent */
+    ring();
+    assert_batch(1, PG_FEED_READ);
+    look_over(CURSOR(10));
+    assert_batch(1, PG_EVENT_PRUNE);
+    assert_string_equal(asked(PG_EVENT_PRUNE), "24 hours");
+    batch_over(true);
+    assert_batch(0);
+    ring();
+    assert_batch(1, PG_FEED_READ);
+    look_over(CURSOR(10));
+    assert_batch(0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_each_look_goes_on_from_the_last),
+        TEST(test_a_look_that_fails_in_its_transaction),
+        TEST(test_epoch),
+        TEST(test_a_handshake_that_cannot_be_answered),
+        TEST(test_gone_before_the_answer),
+        TEST(test_a_replay_is_bounded_in_bytes),
+        TEST(test_its_own_notification_does_not_come),
+        TEST(test_prunes_what_is_older_than_may_be_kept),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
