@@ -44,7 +44,7 @@ static void collect_asks(struct round *r, struct conns *set, const struct ring *
         }
         bool from_log = needs_log(h, ring);
 
-        if (from_log && replays++ == ROUND_REPLAYS_MAX) {
+        if (from_log && replays++ >= ROUND_REPLAYS_MAX) {
             continue;
         }
         h->asked = true;

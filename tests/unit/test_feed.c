@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "push-daemon/clock.h"
 #include "push-daemon/pg.h"
+#include "push-daemon/round.h"
 #include "push.h"
 
 #define COLUMNS_MAX  8
@@ -448,6 +449,33 @@ static void test_gone_before_the_answer(void **state)
 
 /* ---- Replays ---- */
 
+/* Reading the log for many at once would hold up everybody's events: the rest has its turn later.
+ */
+static void test_replays_of_one_look_are_bounded(void **state)
+{
+    enum { MANY = 2 * ROUND_REPLAYS_MAX + 3 };
+    int fds[MANY + 1];
+    int waiting = MANY;
+
+    (void)state;
+    for (int i = 0; i < MANY; i++) {
+        fds[i] = client_open(i, CURSOR(5));
+    }
+    fds[MANY] = client_open(MANY, NULL);
+    comes_up();
+    assert_int_equal(list_length(asked(PG_FEED_SESSIONS)), ROUND_REPLAYS_MAX + 1);
+    while (waiting > 0) {
+        int replays = list_length(asked(PG_FEED_REPLAY));
+
+        assert_int_equal(replays, waiting < ROUND_REPLAYS_MAX ? waiting : ROUND_REPLAYS_MAX);
+        waiting -= replays;
+        look_over(CURSOR(11)); /* none of them has a session */
+    }
+    for (int i = 0; i <= MANY; i++) {
+        close(fds[i]);
+    }
+}
+
 /* What one missed may fill half of what may wait for it; with more it is told to read anew. */
 static void test_a_replay_is_bounded_in_bytes(void **state)
 {
@@ -539,6 +567,7 @@ int main(void)
         TEST(test_epoch),
         TEST(test_a_handshake_that_cannot_be_answered),
         TEST(test_gone_before_the_answer),
+        TEST(test_replays_of_one_look_are_bounded),
         TEST(test_a_replay_is_bounded_in_bytes),
         TEST(test_its_own_notification_does_not_come),
         TEST(test_prunes_what_is_older_than_may_be_kept),
