@@ -388,7 +388,8 @@ static void on_failed(void *ctx, enum pg_stmt stmt, enum confab_err err)
         buf_reset(&feed->cursor);
     } else {
         feed->blame_round = (stmt == PG_FEED_SESSIONS || stmt == PG_FEED_REPLAY) &&
-                            err != CONFAB_DB_BUSY && err != CONFAB_DB_AWAY;
+                            feed->round.ask_count > 0 && err != CONFAB_DB_BUSY &&
+                            err != CONFAB_DB_AWAY;
         feed->backing_off = !feed->blame_round;
     }
 }

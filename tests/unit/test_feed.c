@@ -431,6 +431,32 @@ static void test_a_handshake_that_cannot_be_answered(void **state)
     close(good);
 }
 
+/* Nobody is there to be sent away: it waits for the tick, and does not ask again without end. */
+static void test_sessions_that_cannot_be_looked_up(void **state)
+{
+    int fd = client_open(1, NULL);
+
+    (void)state;
+    comes_up();
+    row_session("0", "7");
+    look_over(CURSOR(11));
+    settings.session_check_s = 0;
+    now_ms++;
+    ring();
+    assert_batch(4, PG_BEGIN, PG_FEED_READ, PG_FEED_SESSIONS, PG_COMMIT);
+    row_cursor(CURSOR(12));
+    batch_fails(PG_FEED_SESSIONS, CONFAB_INTERNAL);
+    assert_batch(1, PG_ROLLBACK);
+    batch_over(true);
+    assert_batch(0);
+    tick();
+    assert_batch(4, PG_BEGIN, PG_FEED_READ, PG_FEED_SESSIONS, PG_COMMIT);
+    row_session("0", "7");
+    look_over(CURSOR(13));
+    assert_int_equal(set.count, 1);
+    close(fd);
+}
+
 /* A client goes while it is asked about: the answer finds nobody, and nothing is left behind. */
 static void test_gone_before_the_answer(void **state)
 {
@@ -566,6 +592,7 @@ int main(void)
         TEST(test_a_look_that_fails_in_its_transaction),
         TEST(test_epoch),
         TEST(test_a_handshake_that_cannot_be_answered),
+        TEST(test_sessions_that_cannot_be_looked_up),
         TEST(test_gone_before_the_answer),
         TEST(test_replays_of_one_look_are_bounded),
         TEST(test_a_replay_is_bounded_in_bytes),
