@@ -205,6 +205,28 @@ static void test_no_mark_inside_a_look(void **state)
     close(fd);
 }
 
+/* The last word follows the mark of all that was told; inside a look there is none yet. */
+static void test_mark_before_bye(void **state)
+{
+    struct conn *told, *cut;
+    int told_fd = live_client(&told, 1, 1);
+    int cut_fd = live_client(&cut, 2, 2);
+
+    (void)state;
+    publish(11, "a", 0);
+    conn_bye(cut, REASON_AGE, 5);
+    conns_end_look(&set, slice_of("0123abcd-2:2:"));
+    conn_bye(told, REASON_AGE, 5);
+    turn();
+    assert_string_equal(client_read(cut_fd), "event: a\ndata: {\"eid\":11}\n\n"
+                                             "retry: 5\nevent: bye\ndata: {\"retry\":5}\n\n");
+    assert_string_equal(client_read(told_fd), "event: a\ndata: {\"eid\":11}\n\n"
+                                              "event: mark\nid: 0123abcd-2:2:\ndata: {}\n\n"
+                                              "retry: 5\nevent: bye\ndata: {\"retry\":5}\n\n");
+    close(told_fd);
+    close(cut_fd);
+}
+
 /* A socket that is full keeps its place in the middle of a message, and goes on there. */
 static void test_blocked_goes_on_where_it_was(void **state)
 {
@@ -343,6 +365,51 @@ static void test_held_while_blocked_sleeps(void **state)
     close(fd);
 }
 
+/* Nor does anything else that may happen to a held stream write what waits. */
+static void test_held_is_not_written_at_its_end(void **state)
+{
+    struct conn *aged, *slow;
+    int aged_fd = live_client(&aged, 1, 1);
+    int slow_fd = live_client(&slow, 1, 2);
+
+    (void)state;
+    publish(11, "session.end", 1);
+    conns_hold_user(&set, 1);
+    publish(12, "a", 0);
+    conn_bye(aged, REASON_AGE, 5);
+    for (int i = 0; i < 5; i++) {
+        publish_big(13 + i);
+    }
+    turn();
+    assert_string_equal(client_read(aged_fd), "retry: 5\nevent: bye\ndata: {\"retry\":5}\n\n");
+    assert_string_equal(client_read(slow_fd), "");
+    assert_int_equal(stats.closed[REASON_SLOW], 1);
+    close(aged_fd);
+    close(slow_fd);
+}
+
+/* One that takes nothing any more goes, however little waits for it. */
+static void test_stuck(void **state)
+{
+    struct conn *c;
+    int fd = live_client(&c, 1, 1);
+
+    (void)state;
+    settings.stream_queue_bytes = READ_BYTES;
+    for (int i = 0; i < 50; i++) {
+        publish_big(11 + i);
+    }
+    turn();
+    assert_true(c->blocked);
+    c->ends_ms = INT64_MAX; /* its age is of no interest here */
+    conn_due(c, c->wrote_ms + CONN_STUCK_MS);
+    assert_int_equal(c->state, CONN_LIVE);
+    conn_due(c, c->wrote_ms + CONN_STUCK_MS + 1);
+    assert_int_equal(c->state, CONN_CLOSED);
+    assert_int_equal(stats.closed[REASON_SLOW], 1);
+    close(fd);
+}
+
 static void test_resync_says_nothing_until_attached(void **state)
 {
     struct conn *c;
@@ -402,7 +469,7 @@ static void test_stop(void **state)
     turn();
     assert_non_null(strstr(client_read(live_fd), "event: bye\ndata: {\"retry\":"));
     assert_non_null(strstr(client_read(waiting_fd), "event: bye\n"));
-    assert_string_equal(client_read(fds[1]), "");
+    assert_int_equal(recv(fds[1], text, READ_BYTES, 0), 0); /* asked nothing yet: just the end */
     close(live_fd);
     close(waiting_fd);
     close(fds[1]);
@@ -417,12 +484,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_one_write_for_all_and_the_mark),
         TEST(test_no_mark_inside_a_look),
+        TEST(test_mark_before_bye),
         TEST(test_blocked_goes_on_where_it_was),
         TEST(test_slow_reader_harms_only_himself),
         TEST(test_burst_is_not_slowness),
         TEST(test_held_until_the_session_is_known),
         TEST(test_held_is_freed_by_a_new_stream),
         TEST(test_held_while_blocked_sleeps),
+        TEST(test_held_is_not_written_at_its_end),
+        TEST(test_stuck),
         TEST(test_resync_says_nothing_until_attached),
         TEST(test_peer_goes_while_others_are_served),
         TEST(test_stop),
