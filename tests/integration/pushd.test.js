@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
-import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,11 +18,16 @@ const PROGRAM = fileURLToPath(new URL(`../../${process.env.BUILD ?? 'build/relea
 
 /** @type {string} */
 let dir;
+/** @type {import('node:child_process').ChildProcess[]} */
+const begun = [];
 
 before(async () => {
   dir = await mkdtemp(join(tmpdir(), 'confab-pushd-'));
 });
-after(() => rm(dir, { recursive: true, force: true }));
+after(async () => {
+  for (const child of begun) child.kill('SIGKILL'); // those of a test that failed
+  await rm(dir, { recursive: true, force: true });
+});
 
 /** Runs it to its end. @param {string[]} args @param {Record<string, string>} [env] @returns {Promise<{code: number, out: string, err: string}>} */
 function run(args, env = {}) {
@@ -36,6 +41,7 @@ function run(args, env = {}) {
 /** Starts one without a database. @param {Record<string, string>} env */
 function begin(env) {
   const child = spawn(PROGRAM, [], { env: { PGHOST: '/nonexistent', CONFAB_CONF: '/dev/null', ...env }, stdio: ['ignore', 'ignore', 'pipe'] });
+  begun.push(child);
   const daemon = {
     child,
     log: '',
@@ -102,6 +108,62 @@ test('a socket file is replaced only when nobody listens on it', async () => {
   assert.equal(await fourth.ended, 1);
   assert.equal(await readFile(path, 'utf8'), 'somebody\'s');
   await rm(path);
+});
+
+test('a socket file that has become another one\'s is left alone', async () => {
+  const path = join(dir, 'moved.sock');
+  const env = { CONFAB_PUSH_LISTEN: `unix:${path}` };
+  const first = begin(env);
+  await first.logged(/listening/);
+  await rename(path, `${path}.old`);
+  const second = begin(env);
+  await second.logged(/listening/);
+  first.child.kill('SIGTERM');
+  assert.equal(await first.ended, 0);
+  assert.ok((await stat(path)).isSocket());
+  second.child.kill('SIGTERM');
+  assert.equal(await second.ended, 0);
+  await assert.rejects(stat(path));
+});
+
+test('while it stops it takes nobody in, and a second signal ends it at once', async () => {
+  const path = join(dir, 'stop.sock');
+  const daemon = begin({ CONFAB_PUSH_LISTEN: `unix:${path}` });
+  await daemon.logged(/listening/);
+  // Without a database a stream waits; these readers do not close their side when they are told bye.
+  const readers = Array.from({ length: 3 }, () => {
+    const socket = connect({ path, allowHalfOpen: true }).setEncoding('utf8');
+    const reader = { socket, text: '' };
+    socket.on('data', (more) => (reader.text += more));
+    socket.on('error', () => {});
+    socket.write(`GET /stream HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${'A'.repeat(43)}\r\n\r\n`);
+    return reader;
+  });
+  await waitFor(() => readers.every(({ text }) => text.includes('\nretry: ')), { what: 'open streams' });
+  daemon.child.kill('SIGTERM');
+  await waitFor(() => readers.every(({ text }) => text.includes('event: bye\n')), { what: 'bye to all' });
+
+  let answer = '';
+  const late = connect({ path }).setEncoding('utf8');
+  const lateEnds = new Promise((resolve) => late.once('close', resolve));
+  late.on('data', (text) => (answer += text));
+  late.on('error', () => {});
+  await new Promise((resolve) => late.write('GET /health HTTP/1.1\r\nHost: a\r\n\r\n', resolve));
+  // Two turns of its loop later it would have answered.
+  for (const n of [0, 1]) {
+    const goes = daemon.log.split('close conn=').length;
+    readers[n].socket.destroy();
+    await waitFor(() => daemon.log.split('close conn=').length > goes, { what: `the end of reader ${n}` });
+  }
+  let ended = false;
+  daemon.ended.then(() => (ended = true));
+  daemon.child.kill('SIGTERM');
+  // Less than the one that is left may take.
+  await waitFor(() => ended, { what: 'the end', timeoutMs: 4000 });
+  assert.equal(await daemon.ended, 0);
+  await lateEnds;
+  assert.equal(answer, '');
+  readers[2].socket.destroy();
 });
 
 test('it listens on TCP too, and a taken port is an error', async () => {
