@@ -170,6 +170,24 @@ function badTexts({ name, type, min = 0, max }) {
   return texts;
 }
 
+/** Values on the bounds, which a field must take. @param {Field} field @returns {any[]} */
+function boundValues({ type, min = 1, max = 0 }) {
+  switch (type) {
+    case 'int':
+      return max > 0 ? [min, max] : [min];
+    case 'text':
+      return ['a', 'Ж'.repeat(max)];
+    case 'secret':
+      return ['x'.repeat(min), 'x'.repeat(max)];
+    case 'object':
+      return [{}, { a: 'x'.repeat(max - '{"a":""}'.length) }];
+    case 'ids':
+      return [[], Array(max).fill(1)];
+    default:
+      return [];
+  }
+}
+
 // ---- That nothing is forgotten ----
 
 test("the table of endpoints is the program's", () => {
@@ -321,6 +339,24 @@ async function badPath(endpoint) {
   }
 }
 
+/**
+ * Each field on its bounds is good; nothing is done, since another one is bad.
+ *
+ * @param {Endpoint} endpoint
+ * @param {Field[]} fields
+ * @param {(name: string, value: any, bad: string) => Promise<import('../lib/fcgi.js').FcgiAnswer>} request
+ */
+async function onBounds(endpoint, fields, request) {
+  for (const field of fields) {
+    const other = fields.find(({ name }) => name !== field.name);
+    if (!other) continue;
+    for (const value of boundValues(field)) {
+      const answer = await request(field.name, value, other.name);
+      assertInvalid(answer, [`/${other.name}`], `${nameOf(endpoint)} ${field.name} on its bound`);
+    }
+  }
+}
+
 /** @param {Endpoint} endpoint */
 async function badQuery(endpoint) {
   const fields = endpoint.query ?? [];
@@ -338,6 +374,9 @@ async function badQuery(endpoint) {
       assertInvalid(answer, [`/${field.name}`], `${nameOf(endpoint)} without ${field.name}`);
     }
   }
+  await onBounds(endpoint, fields, (name, value, bad) =>
+    send(endpoint, { uri: uriOf(endpoint, [], `${bad}=%ff&${name}=${encodeURIComponent(value)}`) }),
+  );
   const all = fields.map(({ name }) => `${name}=%ff`).join('&');
   const answer = await send(endpoint, { uri: uriOf(endpoint, [], all) });
   assertInvalid(
@@ -452,6 +491,7 @@ async function badFields(endpoint) {
       }
     }
   }
+  await onBounds(endpoint, fields, (name, value, bad) => sendBody(endpoint, { [name]: value, [bad]: [[1]] }));
   const all = Object.fromEntries(fields.map(({ name }) => [name, [[1]]]));
   assertInvalid(
     await sendBody(endpoint, all),
