@@ -4,6 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import test from 'node:test';
 import { promisify } from 'node:util';
@@ -163,6 +164,16 @@ test('silent, broken and vanishing connections do not stop a worker', () =>
     silent.destroy();
   }));
 
+test('a client that stops in the middle does not hold a worker for ever', { timeout: 60_000 }, () =>
+  withWorker(async (worker) => {
+    const head = requestHead(variablesOf({ ...registration({ login: 'stopped' }), variables: { CONTENT_LENGTH: '1000' } }));
+    const stopped = connect(worker.path);
+    stopped.on('error', () => {});
+    await new Promise((resolve) => stopped.write(Buffer.concat([head, requestBody('{').subarray(0, 9)]), resolve));
+    assert.equal((await worker.request({ ...HEALTH, timeoutMs: 50_000 })).status, 200);
+    stopped.destroy();
+  }));
+
 test('garbage in the variables harms nobody', () =>
   withWorker(async (worker) => {
     const odd = { REQUEST_METHOD: 'G\r\nT', REQUEST_URI: '/api/v1/\r\nX-Evil: 1', HTTP_HOST: '\xff'.repeat(9000) };
@@ -173,6 +184,12 @@ test('garbage in the variables harms nobody', () =>
     assert.equal(answer.status, 404);
     assert.equal(answer.headers['x-evil'], undefined);
     assert.doesNotMatch(worker.log, /Evil/);
+    // A browser's name that cannot be kept is no reason to refuse a log-in.
+    const agents = ['\xff\xfe', '', 'x'.repeat(20_000), 'Ж'.repeat(400)];
+    for (const [n, agent] of agents.entries()) {
+      const login = await worker.request(registration({ login: `agent${n}` }, { 'User-Agent': agent }));
+      assert.equal(login.status, 201, login.text);
+    }
   }));
 
 // ---- The life of a worker ----
@@ -196,6 +213,24 @@ test('a signal in the middle of a request lets it finish', async () => {
   assert.deepEqual(await worker.ended(), [0]);
   assert.equal((await site.sql("select from chat.person where login = 'finished'")).length, 1);
 });
+
+test('a signal in the middle of a body lets it come to its end', () =>
+  withWorker(async (worker) => {
+    // It has no other socket yet, beside what it was started with: the database comes after the body.
+    const fds = `/proc/${worker.pids[0]}/fd`;
+    const reads = () => readdirSync(fds).some((fd) => Number(fd) > 2 && readlinkSync(`${fds}/${fd}`).startsWith('socket:'));
+    const request = registration({ login: 'uninterrupted' });
+    const body = requestBody(request.body);
+    const socket = connect(worker.path).setEncoding('latin1');
+    let answer = '';
+    socket.on('data', (bytes) => (answer += bytes));
+    socket.write(Buffer.concat([requestHead(variablesOf(request)), body.subarray(0, 20)]));
+    await site.waitFor(reads, { what: 'the worker to read' });
+    worker.signal('SIGTERM');
+    socket.write(body.subarray(20));
+    assert.deepEqual(await worker.ended(), [0]);
+    await site.waitFor(() => answer.includes('Status: 201 Created'), { what: 'the answer' });
+  }));
 
 test('a worker begins anew after its share of requests, and loses none of those that wait', () =>
   withWorker(
@@ -259,6 +294,15 @@ test('a web server may name the configuration by a variable of the request', asy
     });
     assert.equal(answer.status, 200);
   });
+  // So does the command line's, also when the worker has begun anew.
+  await withWorker(
+    async (steady) => {
+      for (let n = 0; n < 3; n += 1) {
+        assert.equal((await steady.request({ ...HEALTH, variables: { CONFAB_CONF: '/nonexistent' } })).status, 200);
+      }
+    },
+    { args: ['-c', site.conf], env: { CONFAB_CONF: undefined, CONFAB_WORKER_REQUESTS: 1 } },
+  );
 });
 
 // ---- The log ----

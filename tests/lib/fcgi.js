@@ -246,24 +246,25 @@ export class Worker {
    * @param {Record<string, string | number | undefined>} [options.env]  settings: CONFAB_… names
    * @param {number} [options.count]  how many processes share the socket
    * @param {string} [options.binary]
+   * @param {string[]} [options.args]
    */
-  static async start(site, { env = {}, count = 1, binary = program() } = {}) {
+  static async start(site, { env = {}, count = 1, binary = program(), args = [] } = {}) {
     const bound = join(site.socketDir, `worker-${process.pid}-${(serial += 1)}.new`);
     const worker = new Worker(bound.replace(/\.new$/, ''));
     const server = createServer();
     await new Promise((resolve) => server.listen(bound, () => resolve(undefined)));
     // The descriptor of a listening socket is all that a FastCGI program gets: as its stdin.
     const fd = /** @type {any} */ (server)._handle.fd;
-    for (let i = 0; i < count; i += 1) worker.#spawn(binary, fd, workerEnv(site, env));
+    for (let i = 0; i < count; i += 1) worker.#spawn(binary, args, fd, workerEnv(site, env));
     // Closing our side would unlink the name; under its other name nobody has connected to it meanwhile.
     await rename(bound, worker.path);
     await new Promise((resolve) => server.close(resolve));
     return worker;
   }
 
-  /** @param {string} binary @param {number} fd @param {Record<string, string>} env */
-  #spawn(binary, fd, env) {
-    const child = spawn(binary, [], { stdio: [fd, 'ignore', 'pipe'], env });
+  /** @param {string} binary @param {string[]} args @param {number} fd @param {Record<string, string>} env */
+  #spawn(binary, args, fd, env) {
+    const child = spawn(binary, args, { stdio: [fd, 'ignore', 'pipe'], env });
     child.stderr?.setEncoding('utf8').on('data', (text) => (this.log += text));
     child.once('error', (error) => (this.log += `${error}\n`));
     this.#children.push(child);
