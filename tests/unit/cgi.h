@@ -15,7 +15,7 @@ struct cgi {
     int answer_fd;           /* owned */
 };
 
-/* env: NAME, value, …, NULL. The body goes through a pipe, so it fits into one (64 KB). */
+/* env: NAME, value, …, NULL. The body is buffered by the kernel, so it has at most 64 KB. */
 void cgi_begin(struct cgi *c, const char *const *env, struct slice body);
 /* Ends the request; the answer is in c->answer. */
 void cgi_end(struct cgi *c);
