@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -57,8 +58,12 @@ static void test_hash_and_verify(void **state)
     assert_false(renewed);
     assert_int_equal(password_verify(&p, "correct hors", hash, new_hash, &renewed),
                      CONFAB_WRONG_CREDENTIALS);
+    /* Where there is no hash, the same work is done: the time tells nobody which logins exist. */
+    new_hash[0] = '\0';
     assert_int_equal(password_verify(&p, "correct horse", NULL, new_hash, &renewed),
                      CONFAB_WRONG_CREDENTIALS);
+    assert_memory_equal(new_hash, "$argon2id$v=19$m=64,t=1,p=1$", 28);
+    assert_false(renewed);
     assert_int_equal(password_verify(&p, "correct horse", "no hash", new_hash, &renewed),
                      CONFAB_WRONG_CREDENTIALS);
     password_clear(&p);
@@ -88,7 +93,8 @@ static void test_renewed(void **state)
     password_clear(&p_dearer);
 }
 
-/* Another process holds a byte of the lock file until it is killed. */
+/* Another process holds a byte of the lock file until it is killed; it fails when the byte is
+ * taken. */
 static pid_t hold_byte(int64_t at)
 {
     char path[100];
@@ -103,15 +109,16 @@ static pid_t hold_byte(int64_t at)
         struct flock lock = {.l_type = F_WRLCK, .l_start = at, .l_len = 1};
         int fd = open(path, O_RDWR);
 
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nobody behind */
         if (fcntl(fd, F_OFD_SETLK, &lock) != 0 || write(ready[1], "x", 1) != 1) {
             _exit(1);
         }
         pause();
         _exit(0);
     }
+    close(ready[1]);
     assert_int_equal(read(ready[0], &byte, 1), 1);
     close(ready[0]);
-    close(ready[1]);
     return pid;
 }
 
@@ -181,6 +188,33 @@ static void test_waiting_is_bounded(void **state)
     password_clear(&p);
 }
 
+/* Whatever becomes of it, hashing gives its slot back for others to take. */
+static void test_slot_is_given_back(void **state)
+{
+    (void)state;
+    struct settings too_dear = settings;
+    struct password p;
+    struct password p_too_dear;
+    char hash[PASSWORD_HASH_BYTES];
+    char new_hash[PASSWORD_HASH_BYTES];
+    bool renewed = false;
+
+    too_dear.password_passes = 0; /* libsodium refuses */
+    password_init(&p, &settings);
+    password_init(&p_too_dear, &too_dear);
+    assert_int_equal(password_hash(&p, "correct horse", hash), CONFAB_OK);
+    end_process(hold_byte(0));
+    assert_int_equal(password_verify(&p, "correct horse", hash, new_hash, &renewed), CONFAB_OK);
+    end_process(hold_byte(0));
+    assert_int_equal(password_verify(&p, "wrong", hash, new_hash, &renewed),
+                     CONFAB_WRONG_CREDENTIALS);
+    end_process(hold_byte(0));
+    assert_int_equal(password_hash(&p_too_dear, "correct horse", new_hash), CONFAB_NO_MEMORY);
+    end_process(hold_byte(0));
+    password_clear(&p_too_dear);
+    password_clear(&p);
+}
+
 static void test_no_runtime_dir(void **state)
 {
     (void)state;
@@ -198,8 +232,11 @@ static void test_no_runtime_dir(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_hash_and_verify), cmocka_unit_test(test_renewed),
-        cmocka_unit_test(test_bound),           cmocka_unit_test(test_waiting_is_bounded),
+        cmocka_unit_test(test_hash_and_verify),
+        cmocka_unit_test(test_renewed),
+        cmocka_unit_test(test_bound),
+        cmocka_unit_test(test_waiting_is_bounded),
+        cmocka_unit_test(test_slot_is_given_back),
         cmocka_unit_test(test_no_runtime_dir),
     };
 
