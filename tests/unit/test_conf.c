@@ -192,6 +192,21 @@ static void test_load(void **state)
     settings_clear(&s);
     settings_clear(&s);
 
+    /* The environment beats the file, and a file that is named beats the environment's. */
+    assert_int_equal(setenv("CONFAB_WORKERS", "8", 1), 0);
+    assert_int_equal(setenv("CONFAB_CONF", "/nonexistent", 1), 0);
+    assert_int_equal(settings_load(&s, path, &e), CONFAB_OK);
+    assert_int_equal(s.workers, 8);
+    assert_int_equal(s.stream_age_max_s, 5);
+    settings_clear(&s);
+    assert_int_equal(settings_load(&s, NULL, &e), CONFAB_IO);
+    assert_int_equal(setenv("CONFAB_CONF", path, 1), 0);
+    assert_int_equal(settings_load(&s, NULL, &e), CONFAB_OK);
+    assert_int_equal(s.stream_age_max_s, 5);
+    settings_clear(&s);
+    assert_int_equal(unsetenv("CONFAB_CONF"), 0);
+    assert_int_equal(unsetenv("CONFAB_WORKERS"), 0);
+
     s.workers = 4711;
     write_file(path, "stream_age_min_s = 6\nstream_age_max_s = 5\n");
     assert_int_equal(settings_load(&s, path, &e), CONFAB_BAD_REQUEST);
@@ -200,6 +215,43 @@ static void test_load(void **state)
     assert_int_equal(settings_load(&s, path, &e), CONFAB_IO);
     assert_non_null(strstr(e.text, "No such file"));
     assert_int_equal(s.workers, 4711);
+}
+
+/* What one option alone cannot know; equal is good but for the timeouts. */
+static void test_together(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *error; /* NULL: good */
+    } rows[] = {
+        {"stream_age_min_s = 7\nstream_age_max_s = 7", NULL},
+        {"stream_retry_min_ms = 70\nstream_retry_max_ms = 70", NULL},
+        {"stream_retry_min_ms = 71\nstream_retry_max_ms = 70",
+         "stream_retry_min_ms is above stream_retry_max_ms"},
+        {"lock_timeout_ms = 699\nstatement_timeout_ms = 700", NULL},
+        {"lock_timeout_ms = 700\nstatement_timeout_ms = 700",
+         "lock_timeout_ms must be below statement_timeout_ms"},
+    };
+    char path[] = "/tmp/confab-test-XXXXXX";
+    int fd = mkstemp(path);
+
+    assert_true(fd >= 0);
+    close(fd);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct settings s;
+        struct conf_error e = {.text = ""};
+
+        write_file(path, rows[i].text);
+        if (rows[i].error == NULL) {
+            assert_int_equal(settings_load(&s, path, &e), CONFAB_OK);
+            settings_clear(&s);
+        } else {
+            assert_int_equal(settings_load(&s, path, &e), CONFAB_BAD_REQUEST);
+            assert_string_equal(e.text, rows[i].error);
+        }
+    }
+    assert_int_equal(unlink(path), 0);
 }
 
 static void test_origins(void **state)
@@ -221,7 +273,7 @@ int main(void)
         cmocka_unit_test(test_good_text), cmocka_unit_test(test_bad_text),
         cmocka_unit_test(test_long_echo), cmocka_unit_test(test_environment),
         cmocka_unit_test(test_dump),      cmocka_unit_test(test_load),
-        cmocka_unit_test(test_origins),
+        cmocka_unit_test(test_together),  cmocka_unit_test(test_origins),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
