@@ -218,6 +218,23 @@ test('8.4 the connection to the database is lost in the middle of a look', { tim
   reader.close();
 });
 
+test('8.4 a database that answers no more is given up, and found again', { timeout: 60_000 }, async (t) => {
+  const room = await newRoom();
+  const reader = bob.stream();
+  t.after(() => reader.close());
+  await reader.opened();
+  const [{ pid }] = await site.sql(`select pid from pg_stat_activity where application_name = 'confab-pushd'`);
+  process.kill(pid, 'SIGSTOP');
+  try {
+    await alice.send(room, 'meanwhile');
+    await site.waitFor(() => reader.messages().some(({ body }) => body === 'meanwhile'), { what: 'the message', timeoutMs: 40_000 });
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+  await site.logged('pushd', /database down reason="no answer in time"/);
+  assert.ok(reader.events.every(({ type }) => type !== 'reset'));
+});
+
 test('2.4 8.4 while the database is away', { timeout: 60_000 }, async () => {
   const room = await newRoom();
   const live = bob.stream();
