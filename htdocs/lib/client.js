@@ -17,7 +17,7 @@ import { Stream } from './stream.js';
  * @property {import('./api.js').Api} api
  * @property {string} streamUrl
  * @property {string} site           tells several installations on one origin apart in the storage
- * @property {import('./outbox.js').KeyValueStorage|null} storage
+ * @property {import('./kept.js').KeyValueStorage|null} storage
  * @property {() => Promise<(() => void)|null>} [slot]  as of Stream
  * @property {typeof EventSource} [EventSource]
  * @property {Partial<import('./stream.js').Times>} [times]

@@ -2,17 +2,15 @@
 import { ApiError } from './api.js';
 import { Backoff } from './backoff.js';
 import { Emitter } from './emitter.js';
+import { Kept } from './kept.js';
 
 /**
  * What a person has sent and the server has not yet acknowledged. It is kept in
  * the given storage, so that it survives a reload, and repeated with the same
- * client_id until there is an answer; the server takes each client_id once.
- *
- * Every item has a storage key of its own: several tabs of one person then never
- * overwrite each other's list, and that two of them send the same item is harmless.
+ * client_id until there is an answer. The server takes each client_id once: that
+ * two tabs send the same item is harmless.
  *
  * @typedef {import('./types.js').OutboxItem} OutboxItem
- * @typedef {Pick<Storage, 'getItem'|'setItem'|'removeItem'|'key'|'length'>} KeyValueStorage
  */
 
 /** A worker that answers `internal` for the same message so often will go on doing so. */
@@ -30,8 +28,7 @@ export function newClientId() {
 
 /** @extends {Emitter<{change: number, sent: import('./types.js').Message}>} change: the room */
 export class Outbox extends Emitter {
-  #storage;
-  #prefix;
+  #kept;
   #send;
   /** @type {Map<string, OutboxItem>} in the order of writing */
   #items = new Map();
@@ -48,14 +45,13 @@ export class Outbox extends Emitter {
 
   /**
    * @param {object} options
-   * @param {KeyValueStorage|null} options.storage null: nothing survives a reload
+   * @param {import('./kept.js').KeyValueStorage|null} options.storage null: nothing survives a reload
    * @param {string} options.prefix of the storage keys: this site and this person
    * @param {(item: OutboxItem) => Promise<import('./types.js').Message>} options.send
    */
   constructor({ storage, prefix, send }) {
     super();
-    this.#storage = storage;
-    this.#prefix = prefix;
+    this.#kept = new Kept(storage, prefix);
     this.#send = send;
     this.#load();
   }
@@ -105,7 +101,7 @@ export class Outbox extends Emitter {
   discard(clientId) {
     const item = this.#items.get(clientId);
     if (!item) return;
-    this.#erase(clientId);
+    this.#kept.delete(clientId);
     this.#items.delete(clientId);
     this.#changed(item);
   }
@@ -120,7 +116,7 @@ export class Outbox extends Emitter {
     const item = this.#items.get(clientId);
     if (!item || item.state === 'sent') return;
     item.state = 'sent';
-    this.#erase(clientId);
+    this.#kept.delete(clientId);
     this.#changed(item);
   }
 
@@ -133,7 +129,7 @@ export class Outbox extends Emitter {
   settle(room, isShown) {
     for (const item of this.items(room)) {
       if (!isShown(item)) continue;
-      this.#erase(item.client_id);
+      this.#kept.delete(item.client_id);
       this.#items.delete(item.client_id);
     }
   }
@@ -145,8 +141,9 @@ export class Outbox extends Emitter {
    * @param {string|null} value
    */
   changedElsewhere(key, value) {
-    if (!key.startsWith(this.#prefix) || value !== null) return;
-    const item = this.#items.get(key.slice(this.#prefix.length));
+    const { prefix } = this.#kept;
+    if (!key.startsWith(prefix) || value !== null) return;
+    const item = this.#items.get(key.slice(prefix.length));
     if (item?.state !== 'failed') return;
     this.#items.delete(item.client_id);
     this.#changed(item);
@@ -224,38 +221,13 @@ export class Outbox extends Emitter {
   }
 
   #load() {
-    const storage = this.#storage;
-    if (!storage) return;
-    const keys = Array.from({ length: storage.length }, (_, i) => storage.key(i) ?? '');
-    const kept = keys.filter((key) => key.startsWith(this.#prefix)).flatMap((key) => this.#read(key) ?? []);
+    const kept = this.#kept.names.flatMap((name) => this.#kept.get(name) ?? []);
     kept.sort((a, b) => (a.at < b.at ? -1 : 1));
     for (const item of kept) this.#items.set(item.client_id, item.state === 'failed' ? item : { ...item, state: 'queued' });
   }
 
-  /** @param {string} key @returns {OutboxItem|null} null for what is not ours to read */
-  #read(key) {
-    try {
-      return JSON.parse(this.#storage?.getItem(key) ?? 'null');
-    } catch {
-      return null;
-    }
-  }
-
   /** @param {OutboxItem} item */
   #save(item) {
-    try {
-      this.#storage?.setItem(this.#prefix + item.client_id, JSON.stringify(item));
-    } catch {
-      // Storage is full or forbidden: the item lives as long as the page.
-    }
-  }
-
-  /** @param {string} clientId */
-  #erase(clientId) {
-    try {
-      this.#storage?.removeItem(this.#prefix + clientId);
-    } catch {
-      // As in #save.
-    }
+    this.#kept.set(item.client_id, item);
   }
 }

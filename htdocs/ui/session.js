@@ -1,5 +1,6 @@
 // @ts-check
 import { ApiError } from '../lib/api.js';
+import { Kept } from '../lib/kept.js';
 import { confirmed } from './confirm.js';
 import { text } from './text.js';
 
@@ -20,6 +21,8 @@ import { text } from './text.js';
 
 export class Session {
   #parts;
+  /** Who is in: for this tab a hint which screen to begin with, and word for the others. */
+  #known;
   /** Somebody has just logged in, and the first snapshot is not there yet. */
   #entering = false;
   /** Somebody is about to log out. */
@@ -30,6 +33,7 @@ export class Session {
   /** @param {SessionParts} parts */
   constructor(parts) {
     this.#parts = parts;
+    this.#known = new Kept(parts.storage, 'confab:known:');
     parts.client.on('loaded', () => this.#onLoaded());
     parts.client.on('signedOut', () => this.#onSignedOut());
   }
@@ -41,7 +45,7 @@ export class Session {
 
   /** Whom nobody knows here begins with the form; the server has the last word. */
   begin() {
-    if (!this.#known()) this.#show('auth');
+    if (!this.#known.get(this.#parts.site)) this.#show('auth');
   }
 
   /** @param {Promise<any>} request that logs somebody in */
@@ -87,14 +91,15 @@ export class Session {
    * @param {string|null} value
    */
   changedElsewhere(key, value) {
-    if (key === this.#key && this.screen === 'chat' && value !== String(this.#shown)) this.#parts.client.recheck();
+    const { client, site } = this.#parts;
+    if (key === this.#known.prefix + site && this.screen === 'chat' && value !== String(this.#shown)) client.recheck();
   }
 
   #onLoaded() {
-    const { client, auth, opened } = this.#parts;
+    const { client, auth, opened, site } = this.#parts;
     const user = /** @type {import('../lib/types.js').User} */ (client.store.user);
     this.#entering = false;
-    this.#remember(user.id);
+    this.#known.set(site, user.id);
     if (this.screen !== 'chat') auth.reset();
     this.#show('chat');
     // Another tab may have logged out, and in again as somebody else.
@@ -103,14 +108,14 @@ export class Session {
   }
 
   #onSignedOut() {
-    const { auth, left } = this.#parts;
+    const { auth, left, site } = this.#parts;
     const lost = this.screen === 'chat' && !this.#leaving;
     const reason = this.#entering ? text.cookiesRefused : lost ? text.sessionOver : '';
     this.#entering = false;
     // Whoever is typing already is not disturbed.
     if (this.screen === 'auth' && !reason) return;
     this.#shown = 0;
-    this.#remember(0);
+    this.#known.delete(site);
     this.#show('auth');
     auth.reset(reason);
     left();
@@ -119,27 +124,5 @@ export class Session {
   /** @param {Screen} screen */
   #show(screen) {
     document.documentElement.dataset.screen = screen;
-  }
-
-  get #key() {
-    return `confab:known:${this.#parts.site}`;
-  }
-
-  #known() {
-    try {
-      return Boolean(this.#parts.storage?.getItem(this.#key));
-    } catch {
-      return false;
-    }
-  }
-
-  /** For the next start, and for other tabs. @param {number} user 0: nobody */
-  #remember(user) {
-    try {
-      if (user) this.#parts.storage?.setItem(this.#key, String(user));
-      else this.#parts.storage?.removeItem(this.#key);
-    } catch {
-      // Storage is full or forbidden.
-    }
   }
 }

@@ -37,7 +37,7 @@ function server(failures = []) {
 
 /**
  * @param {(item: import('../../htdocs/lib/types.js').OutboxItem) => Promise<import('../../htdocs/lib/types.js').Message>} send
- * @param {import('../../htdocs/lib/outbox.js').KeyValueStorage|null} [storage]
+ * @param {import('../../htdocs/lib/kept.js').KeyValueStorage|null} [storage]
  */
 const outboxFor = (send, storage = memory()) => new Outbox({ storage, prefix: 'confab:outbox:/:1:', send });
 

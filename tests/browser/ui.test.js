@@ -93,6 +93,7 @@ async function scrollUp({ page }) {
   return page.evaluate(async () => {
     const scroller = /** @type {HTMLElement} */ (document.querySelector('.scroller'));
     scroller.scrollTop -= 1500;
+    for (let n = 0; n < 3; n += 1) scroller.dispatchEvent(new Event('scroll'));
     const top = scroller.getBoundingClientRect().top;
     const rows = [...document.querySelectorAll('.message')];
     const row = /** @type {Element} */ (rows.find((one) => one.getBoundingClientRect().top > top));
