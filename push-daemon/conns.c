@@ -121,7 +121,6 @@ void conns_stop(struct conns *set)
     int64_t latest = set->settings->stream_retry_max_ms + (int64_t)set->count;
     struct list *node, *tmp;
 
-    set->stopping = true;
     list_for_each_safe(node, tmp, &set->states[CONN_HEAD])
     {
         conn_close(list_entry(node, struct conn, in_state), REASON_SHUTDOWN);

@@ -56,7 +56,6 @@ struct conns {
     uint64_t last_id;
     bool looking; /* a look is under way: what was written has no mark yet */
     bool late;    /* the log cannot be read at present, and marks say so */
-    bool stopping;
 };
 
 /* False when out of memory or events. */

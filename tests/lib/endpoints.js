@@ -39,7 +39,7 @@ export const ENDPOINTS = [
     body: [
       { name: 'login', type: 'text', required: true, max: 64 },
       { name: 'password', type: 'secret', required: true, min: 8, max: 1024 },
-      { name: 'display_name', type: 'text', required: true, max: 200 },
+      { name: 'display_name', type: 'text', required: true, max: 64 },
       WANTS_TOKEN,
     ],
     good: { login: 'zzmarker', password: 'long enough', display_name: 'Marker', token: true },
@@ -71,8 +71,8 @@ export const ENDPOINTS = [
     path: '/rooms',
     body: [
       { name: 'kind', type: 'text', required: true, max: 16 },
-      { name: 'name', type: 'text', required: true, max: 200 },
-      { name: 'topic', type: 'text', max: 1000 },
+      { name: 'name', type: 'text', required: true, max: 80 },
+      { name: 'topic', type: 'text', max: 300 },
       { name: 'history', type: 'text', max: 16 },
       { name: 'members', type: 'ids', max: 100 },
     ],
