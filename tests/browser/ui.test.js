@@ -329,6 +329,29 @@ test('on a phone one pane at a time, with a way back', async (t) => {
   assert.equal(overflow, 0, 'nothing sticks out');
 });
 
+test('the longest names and words stay inside of what they stand in', async (t) => {
+  const [wide, cyrillic] = await Promise.all([register('wide', 'W'.repeat(64)), register('cyrillic', 'Щ'.repeat(64))]);
+  const { id: crowd } = await wide.createRoom({ name: 'M'.repeat(80), members: [cyrillic.id, grace.id] });
+  for (const one of [wide, cyrillic]) await one.send(crowd, `${'w'.repeat(300)} short`);
+  for (const options of [PHONE, {}]) {
+    const window = await opened(t, 'Grace', options);
+    await window.logIn();
+    await window.isIn();
+    await window.openChat('MMMM');
+    await window.page.locator('.author').nth(1).waitFor();
+    const sticksOut = await window.page.evaluate(() =>
+      [...document.querySelectorAll('.bubble, .author, .words, .chat, .conversation-head, #account')]
+        .filter((node) => {
+          const parent = /** @type {Element} */ (node.parentElement).getBoundingClientRect();
+          const { right, width } = node.getBoundingClientRect();
+          return width > 0 && (right > parent.right + 1 || right > innerWidth + 1 || (node.matches('.author, .words') && node.scrollWidth > node.clientWidth + 1));
+        })
+        .map((node) => `${node.className || node.id} ${node.scrollWidth} in ${node.clientWidth}`));
+    assert.deepEqual(sticksOut, []);
+    assert.equal(await window.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true);
+  }
+});
+
 test('a chat that is not there says so, and there is a way back', async (t) => {
   const window = await annasWindow(t, PHONE);
   await window.page.evaluate(() => (location.hash = '#/room/999999'));
