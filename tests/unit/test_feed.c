@@ -1,8 +1,8 @@
 /*
  * The feed against a database and a clock that are this test: what it asks, when, and what it makes
  * of the answers and of none. Against a real PostgreSQL it is in tests/integration; here are the
- * failures and the order of events that a real one shows only by chance. Docs: protocol.md 2.4, 5.2,
- * 5.4, 8.3, 8.4.
+ * failures and the order of events that a real one shows only by chance. Docs:
+ * protocol.md 2.4, 5.2, 5.4, 8.3, 8.4.
  */
 #include "push-daemon/feed.h"
 
