@@ -6,7 +6,7 @@
 #include "exchange.h"
 
 static const struct field register_fields[] = {
-    {"login", FIELD_BODY, FIELD_TEXT, true, 1, 64},
+    {"login", FIELD_BODY, FIELD_LOGIN, true, 1, 64},
     {"password", FIELD_BODY, FIELD_SECRET, true, PASSWORD_BYTES_MIN, PASSWORD_BYTES_MAX},
     {"display_name", FIELD_BODY, FIELD_TEXT, true, 1, 64},
     {"token", FIELD_BODY, FIELD_BOOL, false, 0, 0},

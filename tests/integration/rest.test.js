@@ -288,15 +288,16 @@ test('a message, its repeat, and its impostor', async () => {
   assert.equal(reply.json.reply_to, first.json.seq);
 });
 
-test('all that is wrong with the contents is told at once', async () => {
+test('all that is wrong is told at once: forms, or else contents', async () => {
   const { a, room } = await pair();
   // Short enough as JSON, but not as PostgreSQL writes it, with spaces.
   const meta = Object.fromEntries(Array.from({ length: 400 }, (_, i) => [`k${i}`, 1]));
   /** @type {[string, any, string[]][]} */
   const bad = [
-    ['/users', { login: '.dot', password: PASSWORD, display_name: '\u200b' }, ['/login', '/display_name']],
-    ['/rooms', { kind: 'secret', name: ' ', topic: 'a\u0007', history: 'some', members: [1e15] },
-      ['/kind', '/history', '/members', '/name', '/topic']],
+    ['/users', { login: '.dot', password: 'x', display_name: '' }, ['/login', '/password', '/display_name']],
+    ['/rooms', { kind: 'secret', name: '', topic: 5, history: 'some', members: [0] },
+      ['/kind', '/name', '/topic', '/history', '/members']],
+    ['/rooms', { kind: 'private', name: ' ', topic: 'a\u0007', members: [1e15] }, ['/members', '/name', '/topic']],
     [`/rooms/${room}/messages`, { body: ' ', type: 'Text', meta }, ['/body', '/type', '/meta']],
   ];
   for (const [path, body, pointers] of bad) {

@@ -8,8 +8,9 @@
 /**
  * @typedef {object} Field
  * @property {string} name
- * @property {'int' | 'text' | 'secret' | 'uuid' | 'bool' | 'object' | 'ids'} type
+ * @property {'int' | 'text' | 'login' | 'word' | 'secret' | 'uuid' | 'bool' | 'object' | 'ids'} type
  * @property {boolean} [required]
+ * @property {string[]} [words]  all that it may be
  * @property {number} [min]
  * @property {number} [max]  of int: the value; of text: characters; of secret and object: bytes; of ids: how many
  */
@@ -37,7 +38,7 @@ export const ENDPOINTS = [
     path: '/users',
     open: true,
     body: [
-      { name: 'login', type: 'text', required: true, max: 64 },
+      { name: 'login', type: 'login', required: true },
       { name: 'password', type: 'secret', required: true, min: 8, max: 1024 },
       { name: 'display_name', type: 'text', required: true, max: 64 },
       WANTS_TOKEN,
@@ -70,10 +71,10 @@ export const ENDPOINTS = [
     method: 'POST',
     path: '/rooms',
     body: [
-      { name: 'kind', type: 'text', required: true, max: 16 },
+      { name: 'kind', type: 'word', required: true, words: ['private', 'public'] },
       { name: 'name', type: 'text', required: true, max: 80 },
       { name: 'topic', type: 'text', max: 300 },
-      { name: 'history', type: 'text', max: 16 },
+      { name: 'history', type: 'word', words: ['all', 'since_join'] },
       { name: 'members', type: 'ids', max: 100 },
     ],
     good: { kind: 'private', name: 'A room' },
