@@ -244,9 +244,12 @@ window.addEventListener('hashchange', onRoute);
 window.addEventListener('online', () => client.wake({ rebuild: true }));
 window.addEventListener('online', () => connection.render());
 window.addEventListener('offline', () => connection.render());
-window.addEventListener('storage', ({ key, newValue }) => {
-  client.outbox?.changedElsewhere(key ?? '', newValue);
-  session.changedElsewhere(key ?? '', newValue);
+window.addEventListener('storage', ({ key, oldValue, newValue }) => {
+  if (key === null) return;
+  client.outbox?.changedElsewhere(key, newValue);
+  session.changedElsewhere(key, newValue);
+  const draft = client.drafts?.changedElsewhere(key, oldValue, newValue);
+  if (draft) conversation.draftChanged(draft);
 });
 document.addEventListener('visibilitychange', () => {
   if (document.visibilityState === 'visible') client.wake();

@@ -37,6 +37,20 @@ export class Drafts {
     if (body !== '') this.#unkept.set(room, body);
   }
 
+  /**
+   * Another tab changed the storage.
+   *
+   * @param {string} key
+   * @param {string|null} before
+   * @param {string|null} after
+   * @returns {{room: number, before: string, after: string}|null} the draft that it is; null: it is none of ours
+   */
+  changedElsewhere(key, before, after) {
+    if (!key.startsWith(this.#kept.prefix)) return null;
+    const body = (/** @type {string|null} */ json) => JSON.parse(json ?? 'null')?.body ?? '';
+    return { room: Number(key.slice(this.#kept.prefix.length)), before: body(before), after: body(after) };
+  }
+
   clear() {
     this.#unkept.clear();
     for (const name of this.#kept.names) this.#kept.delete(name);

@@ -61,7 +61,19 @@ export class ConfabComposer extends ConfabElement {
     this.#room = room;
     this.#area.disabled = false;
     this.#area.value = this.#drafts?.get(room) ?? '';
-    this.#onInput();
+    this.#changed();
+  }
+
+  /**
+   * The draft of a room was written on, or sent, in another tab.
+   *
+   * @param {{room: number, before: string, after: string}} draft
+   */
+  draftChanged({ room, before, after }) {
+    // Who writes something else here keeps it.
+    if (room !== this.#room || this.#area.value !== before) return;
+    this.#area.value = after;
+    this.#changed();
   }
 
   /** There is nobody to write to yet, or any more; drafts stay. */
@@ -70,7 +82,7 @@ export class ConfabComposer extends ConfabElement {
     this.#area.value = '';
     this.#area.placeholder = '';
     this.#area.disabled = true;
-    this.#onInput();
+    this.#changed();
   }
 
   start() {
@@ -79,6 +91,10 @@ export class ConfabComposer extends ConfabElement {
 
   #onInput() {
     if (this.#room !== null) this.#drafts?.set(this.#room, this.#area.value);
+    this.#changed();
+  }
+
+  #changed() {
     this.#grow();
     const left = MAX_CHARACTERS - [...this.#area.value].length;
     this.#counter.textContent = left < 0 ? text.tooLong(-left) : left <= COUNTED_FROM ? text.charactersLeft(left) : '';

@@ -96,6 +96,11 @@ export class ConfabConversation extends ConfabElement {
     else this.#heading.focus();
   }
 
+  /** As of the composer. @param {{room: number, before: string, after: string}} draft */
+  draftChanged(draft) {
+    this.#composer.draftChanged(draft);
+  }
+
   /** Another person is in. @param {import('../lib/drafts.js').Drafts|null} drafts  null: nobody is */
   reset(drafts) {
     this.#composer.drafts = drafts;

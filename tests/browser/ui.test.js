@@ -316,6 +316,26 @@ test('a draft stays with its room, also through a reload, until it is sent or on
   assert.equal(await area.inputValue(), '');
 });
 
+test('a draft is one in all tabs, and is sent once', async (t) => {
+  const window = await annasWindow(t);
+  await window.openChat('Grace Okafor');
+  const other = await window.another();
+  await other.openChat('Grace Okafor');
+  const area = (/** @type {Window} */ one) => one.page.getByRole('textbox', { name: /^Message / });
+  const shows = (/** @type {Window} */ one, /** @type {string} */ text) => waitFor(async () => (await area(one).inputValue()) === text, { what: text });
+  await area(window).fill('in one');
+  await shows(other, 'in one');
+  await area(other).fill('in the other');
+  await shows(window, 'in the other');
+  await area(other).press('Enter');
+  await shows(window, '');
+  await other.reload();
+  await other.openChat('Grace Okafor');
+  assert.equal(await area(other).inputValue(), '');
+  await window.page.locator('.message.sent', { hasText: 'in the other' }).waitFor();
+  assert.equal(await window.page.locator('.message', { hasText: 'in the other' }).count(), 1);
+});
+
 test('on a phone one pane at a time, with a way back', async (t) => {
   const window = await annasWindow(t, PHONE);
   const { page } = window;
