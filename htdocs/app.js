@@ -60,7 +60,7 @@ const connection = new Connection({
   stream: client.stream,
   dot: status,
   notice,
-  concerned: () => session.screen !== 'auth',
+  concerned: () => session.awaited,
 });
 const session = new Session({ client, auth, site, storage: storage(), opened: onOpened, left: onLeft });
 

@@ -140,8 +140,19 @@ export class Api {
     return this.request('POST', '/session', { body: credentials });
   }
 
-  logOut() {
-    return this.request('DELETE', '/session');
+  /** @param {string} [session] which one; by default the one that requests are meant for */
+  logOut(session) {
+    return this.request('DELETE', '/session', { session });
+  }
+
+  /** Who is logged in now, whoever was meant. @returns {Promise<{user: User, session: import('./types.js').SessionInfo}|null>} */
+  async whoIsIn() {
+    try {
+      return await this.request('GET', '/session', { session: '' });
+    } catch (err) {
+      if (err instanceof ApiError && err.status === 401) return null;
+      throw err;
+    }
   }
 
   /** Of whoever is logged in now. @param {AbortSignal} [signal] @returns {Promise<import('./types.js').Snapshot>} */

@@ -43,7 +43,6 @@ export class Client extends Emitter {
   #history;
   /** @type {ReadMarks|null} as the outbox */
   #readMarks = null;
-  /** The session that all this is for. */
   #session = 0;
   #options;
   /** The room on screen. @type {number|null} */
@@ -131,13 +130,25 @@ export class Client extends Emitter {
     return room.id;
   }
 
+  /** @returns {Promise<boolean>} false: somebody else has logged in in another tab, and stays in */
   async logOut() {
+    const { user } = this.store;
     try {
       await this.api.logOut();
     } catch (err) {
       if (!(err instanceof ApiError) || err.status !== 401) throw err;
+      const now = await this.api.whoIsIn();
+      if (now && now.user.id !== user?.id) return false;
+      // The same person has logged in once more in another tab.
+      if (now) await this.api.logOut(now.session.fingerprint);
     }
     this.#signedOut();
+    return true;
+  }
+
+  /** The session that all this is for; 0: not known yet. */
+  get session() {
+    return this.#session;
   }
 
   /** @param {AbortSignal} signal @returns {Promise<string>} */

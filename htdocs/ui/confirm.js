@@ -25,3 +25,8 @@ export function confirmed(question, yes) {
     });
   });
 }
+
+/** Whom it was asked of is not here any more: no. */
+export function dismiss() {
+  /** @type {HTMLDialogElement|null} */ (document.querySelector('dialog.confirm'))?.close('');
+}

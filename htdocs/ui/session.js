@@ -1,7 +1,7 @@
 // @ts-check
 import { ApiError } from '../lib/api.js';
 import { Kept } from '../lib/kept.js';
-import { confirmed } from './confirm.js';
+import { confirmed, dismiss } from './confirm.js';
 import { text } from './text.js';
 
 /**
@@ -43,6 +43,11 @@ export class Session {
     return /** @type {Screen} */ (document.documentElement.dataset.screen);
   }
 
+  /** Somebody waits to see something. */
+  get awaited() {
+    return this.screen !== 'auth' || this.#entering;
+  }
+
   /** Whom nobody knows here begins with the form; the server has the last word. */
   begin() {
     if (!this.#known.get(this.#parts.site)) this.#show('auth');
@@ -71,7 +76,7 @@ export class Session {
     if (outbox?.size && !(await confirmed(text.logOutUnsent(outbox.size), text.logOut))) return false;
     this.#leaving = true;
     try {
-      await client.logOut();
+      if (!(await client.logOut())) return false;
       outbox?.clear();
       drafts?.clear();
       return true;
@@ -85,25 +90,28 @@ export class Session {
   }
 
   /**
-   * Another tab changed the storage: it may have logged in as somebody else, or out.
+   * Another tab changed the storage: it may have logged in, perhaps as somebody else, or out.
    *
    * @param {string} key
    * @param {string|null} value
    */
   changedElsewhere(key, value) {
     const { client, site } = this.#parts;
-    if (key === this.#known.prefix + site && this.screen === 'chat' && value !== String(this.#shown)) client.recheck();
+    if (key === this.#known.prefix + site && this.screen === 'chat' && value !== String(client.session)) client.recheck();
   }
 
   #onLoaded() {
     const { client, auth, opened, site } = this.#parts;
     const user = /** @type {import('../lib/types.js').User} */ (client.store.user);
     this.#entering = false;
-    this.#known.set(site, user.id);
+    this.#known.set(site, client.session);
     if (this.screen !== 'chat') auth.reset();
     this.#show('chat');
     // Another tab may have logged out, and in again as somebody else.
-    if (user.id !== this.#shown) opened(user);
+    if (user.id !== this.#shown) {
+      dismiss();
+      opened(user);
+    }
     this.#shown = user.id;
   }
 
@@ -115,6 +123,7 @@ export class Session {
     // Whoever is typing already is not disturbed.
     if (this.screen === 'auth' && !reason) return;
     this.#shown = 0;
+    dismiss();
     this.#known.delete(site);
     this.#show('auth');
     auth.reset(reason);

@@ -88,6 +88,12 @@ async function opened(t, name, options) {
   return window;
 }
 
+/** The browser has another session, as if by a page that tells no window so. @param {Window} window @param {Person} person */
+async function becomes({ context }, person) {
+  const cookies = await context.cookies();
+  await context.addCookies(cookies.map((cookie) => ({ ...cookie, value: person.cookies.get(cookie.name) ?? '' })));
+}
+
 /** Scrolls a step up, and says how far a message in view was moved by what was loaded for it. @param {Window} window */
 async function scrollUp({ page }) {
   return page.evaluate(async () => {
@@ -473,15 +479,52 @@ test('who logs in in one window is in all of that browser', async (t) => {
   await window.connection('live');
 });
 
+test('logging out ends the session that the browser has, unless that is another person', async (t) => {
+  const window = await annasWindow(t);
+  const { page } = window;
+  const leave = page.getByRole('button', { name: 'Log out' });
+  const anna = new Person(site, 'anna', PASSWORD);
+  await anna.logIn();
+  await becomes(window, anna);
+  await leave.click();
+  await page.locator('html[data-screen="auth"]').waitFor();
+  assert.equal((await anna.request('GET', 'session')).status, 401);
+  await page.reload();
+  await page.locator('html[data-screen="auth"]').waitFor();
+
+  await window.logIn();
+  await window.isIn();
+  await becomes(window, boris);
+  await leave.click();
+  await page.locator('#account-name').getByText(boris.user.display_name).waitFor();
+  assert.equal((await boris.request('GET', 'session')).status, 200);
+});
+
+test('a question is not answered by another person', async (t) => {
+  const window = await annasWindow(t);
+  const { page } = window;
+  const other = await window.another();
+  await window.openChat('Grace Okafor');
+  await window.context.route('**/messages', (route) => route.abort());
+  await window.send('kept for Anna');
+  await page.locator('.message.pending').waitFor();
+  await page.getByRole('button', { name: 'Log out' }).click();
+  await page.getByRole('dialog').waitFor();
+  await becomes(window, boris);
+  await other.reload();
+  await page.locator('#account-name').getByText(boris.user.display_name).waitFor();
+  assert.equal(await page.getByRole('dialog').count(), 0);
+  const keys = await page.evaluate(() => Object.keys(localStorage).filter((key) => key.startsWith('confab:outbox:')));
+  assert.equal(keys.length, 1);
+});
+
 test('what one wrote is never sent by the session of another, nor lost', async (t) => {
   const window = await annasWindow(t);
   await window.openChat('Grace Okafor');
   const mine = () => window.page.locator('.message.own');
   const stored = async (/** @type {string} */ body) =>
     (await site.sql('select p.login from chat.message m join chat.person p on p.id = m.sender_id where body = $1', [body])).map(({ login }) => login);
-  // As if by another page of this host; no other window says so.
-  const cookies = await window.context.cookies();
-  await window.context.addCookies(cookies.map((cookie) => ({ ...cookie, value: boris.cookies.get(cookie.name) ?? '' })));
+  await becomes(window, boris);
   await window.send('written as Anna');
   await window.page.locator('#account-name').getByText(boris.user.display_name).waitFor();
   assert.equal(await mine().getByText('written as Anna').count(), 0);
