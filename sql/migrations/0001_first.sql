@@ -7,9 +7,10 @@
 create function chat.words(p_text text) returns text[]
 language sql immutable
 as $$
-  select array_remove(regexp_split_to_array(lower(normalize(p_text, nfc)), '[\s!-/:-@\[-`{-~\u00a0\u2000-\u200f\u3000«»„“”‚‘’‹›–—…·、。「」（）]+'), '')
+  select array_remove(regexp_split_to_array(
+           lower(regexp_replace(normalize(p_text, nfkd), '[\u0300-\u036f]+', '', 'g')), '[\s!-/:-@\[-`{-~\u00a0\u2000-\u200f\u3000«»„“”‚‘’‹›–—…·、。「」（）]+'), '')
 $$;
-comment on function chat.words(text) is 'The words of a name or a search, in lower case: what stands between spaces and punctuation.';
+comment on function chat.words(text) is 'The words of a name or a search, in lower case and without accents: what stands between spaces and punctuation.';
 
 create table chat.person (
   id bigint generated always as identity primary key,
