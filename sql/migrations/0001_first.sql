@@ -2,16 +2,6 @@
 -- Why: the first schema. Locks: none that matter (everything is new).
 -- Older binaries: there are none.
 
--- Not by the parser of text search, which takes some names for a host or a file, and drops emoji; and not by [:punct:],
--- which has emoji in some locales.
-create function chat.words(p_text text) returns text[]
-language sql immutable
-as $$
-  select array_remove(regexp_split_to_array(
-           lower(regexp_replace(normalize(p_text, nfkd), '[\u0300-\u036f]+', '', 'g')), '[\s!-/:-@\[-`{-~\u00a0\u2000-\u200f\u3000«»„“”‚‘’‹›–—…·、。「」（）]+'), '')
-$$;
-comment on function chat.words(text) is 'The words of a name or a search, in lower case and without accents: what stands between spaces and punctuation.';
-
 create table chat.person (
   id bigint generated always as identity primary key,
   -- collate "C": prefix search uses the unique index, whatever the database's locale.
@@ -20,14 +10,14 @@ create table chat.person (
   password_hash text,
   created_at timestamptz not null default now(),
   name_words tsvector generated always as (
-    array_to_tsvector(chat.words(display_name))) stored
+    to_tsvector('simple'::regconfig, translate(display_name, '-./\@_:+&''"()', repeat(' ', 13)))) stored
 );
 create index person_name_words_idx on chat.person using gin (name_words);
 comment on table chat.person is 'People who can log in.';
 comment on column chat.person.login is 'Login name in lower case, or a phone number as +digits. A phone number is shown to nobody else.';
 comment on column chat.person.password_hash is 'argon2id in libsodium''s text form, made by the workers; null: no log-in by password.';
 comment on column chat.person.name_words is
-  'The display name''s words, for search by prefix.';
+  'The display name''s words, for search by prefix. Punctuation parts words: the parser would take some of them for a host or a file.';
 
 create table chat.session (
   id bigint generated always as identity primary key,
