@@ -74,8 +74,8 @@ export class Session {
     const { outbox, drafts } = client;
     if (this.#leaving) return false;
     if (outbox?.size && !(await confirmed(text.logOutUnsent(outbox.size), text.logOut))) return false;
-    this.#leaving = true;
     try {
+      this.#leaving = true;
       if (!(await client.logOut())) return false;
       outbox?.clear();
       drafts?.clear();
@@ -83,10 +83,11 @@ export class Session {
     } catch (err) {
       if (!(err instanceof ApiError)) throw err;
       client.wake();
-      return false;
     } finally {
       this.#leaving = false;
     }
+    // Who goes away from a shared machine must know.
+    return (await confirmed(text.logOutFailed, text.tryAgain)) && this.leave();
   }
 
   /**

@@ -35,6 +35,7 @@ export const text = Object.freeze({
 
   cancel: 'Cancel',
   logOut: 'Log out',
+  logOutFailed: 'Logging out did not work: the server does not answer as it should. You are still logged in.',
   logOutUnsent: (/** @type {number} */ n) =>
     `${counted(n, 'message has', 'messages have')} not been sent yet. Log out and discard ${n === 1 ? 'it' : 'them'}?`,
 

@@ -8,7 +8,10 @@ create function chat.words(p_text text) returns text[]
 language sql immutable
 as $$
   select array_remove(regexp_split_to_array(
-           lower(regexp_replace(normalize(p_text, nfkd), '[\u0300-\u036f]+', '', 'g')),
+           -- Combining marks go; then what has none to lose: letters with strokes, ligatures, the sigma of word ends.
+           translate(replace(replace(replace(
+             lower(regexp_replace(normalize(p_text, nfkd), '[\u0300-\u036f\u064b-\u065f]+', '', 'g')),
+             'ß', 'ss'), 'æ', 'ae'), 'œ', 'oe'), 'øłđħıς', 'oldhiσ'),
            '[\s!-/:-@\[-`{-~\u00a0\u2000-\u200f\u3000«»„“”‚‘’‹›–—…·、。「」（）]+'), '')
 $$;
 comment on function chat.words(text) is

@@ -500,6 +500,19 @@ test('logging out ends the session that the browser has, unless that is another 
   assert.equal((await boris.request('GET', 'session')).status, 200);
 });
 
+test('a log-out that did not work is told, and tried again', async (t) => {
+  const window = await annasWindow(t);
+  const { page } = window;
+  await page.route('**/session', (route) => route.fulfill({ status: 503 }));
+  await page.getByRole('button', { name: 'Log out' }).click();
+  await page.getByText('You are still logged in.').waitFor();
+  await page.unroute('**/session');
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await page.locator('html[data-screen="auth"]').waitFor();
+  await page.reload();
+  await page.locator('html[data-screen="auth"]').waitFor();
+});
+
 test('a question is not answered by another person', async (t) => {
   const window = await annasWindow(t);
   const { page } = window;

@@ -110,6 +110,11 @@ insert into chat.person (login, display_name) values
 set role confab_worker;
 select is(pg_temp.found(q), 'Zoë-Maria Quick.Smith/Wesson', format('%L finds a part of a joined name', q))
   from (values ('zoë'), ('zoë-'), ('zoë-ma'), ('zoë-maria'), ('maria'), ('smi'), ('wess'), (U&'zoe\0308'), ('zoe'), ('ZOÈ')) v (q);
+reset role;
+insert into chat.person (login, display_name) values ('folded', 'Łukasz Straße ΑΧΙΛΛΕΎΣ مُحَمَّد Øystein');
+set role confab_worker;
+select is(pg_temp.found(q), 'Łukasz Straße ΑΧΙΛΛΕΎΣ مُحَمَّد Øystein', format('%L finds a name with other letters', q))
+  from (values ('lukasz'), ('strasse'), ('STRAẞE'), ('αχιλλευς'), ('Αχιλλεύς oyst'), ('محمد')) v (q);
 select is(pg_temp.found(q), '🐘🐘 «Anna» <Nickname> O’Neil, 李小龙', format('%L finds a name among marks', q))
   from (values ('nickname'), ('<nick'), ('🐘'), ('🐘🐘'), ('anna'), ('neil'), ('o’neil anna'), ('李小')) v (q);
 select is(pg_temp.outcome(format('api_user_search(pg_temp.token(''viewer''), %L, 50, null)', q)), '200', format('%s is harmless', to_json(q)))
