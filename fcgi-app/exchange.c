@@ -194,6 +194,46 @@ static enum confab_err find_route(struct exchange *x)
     return err;
 }
 
+/* The good texts of the body, {"name": "text"}; NULL when there are none, or no memory. Free with
+ * free(). */
+static char *texts_of(const struct exchange *x)
+{
+    const struct endpoint *endpoint = x->route.endpoint;
+    json_t *texts = json_object();
+
+    for (size_t i = 0; i < endpoint->field_count; i++) {
+        const struct field *f = &endpoint->fields[i];
+
+        if (f->type == FIELD_RULED && x->input.values[i] != NULL) {
+            json_object_set_new(texts, f->name, json_string(x->input.values[i]));
+        }
+    }
+    char *text = json_object_size(texts) > 0 ? json_dumps(texts, JSON_COMPACT) : NULL;
+
+    json_decref(texts);
+    return text;
+}
+
+/* A request that is refused for some fields is told what is wrong with the others, too. The rules
+ * for their contents are SQL's; whether it can be asked does not matter. */
+static void add_complaints(struct exchange *x)
+{
+    char *texts = texts_of(x);
+    const char *const params[] = {texts};
+    struct problem more = {.field_count = 0};
+    struct db_result *res = NULL;
+
+    if (texts != NULL &&
+        db_call(x->app->db, STMT_COMPLAINTS, params, true, &res, &more) == CONFAB_INVALID) {
+        for (size_t i = 0; i < more.field_count; i++) {
+            problem_add_field(&x->problem, slice_of(more.fields[i].pointer + 1),
+                              slice_of(more.fields[i].detail));
+        }
+    }
+    db_result_free(res);
+    free(texts);
+}
+
 static enum confab_err run(struct exchange *x)
 {
     enum confab_err read_err = req_read(&x->req, x->app->gateway, x->app->settings);
@@ -217,6 +257,9 @@ static enum confab_err run(struct exchange *x)
     bool may_be_text = endpoint->text_body && x->auth.kind == AUTH_KIND_BEARER;
 
     err = input_read(&x->input, &x->req, &x->route, may_be_text, &x->problem);
+    if (err == CONFAB_INVALID) {
+        add_complaints(x);
+    }
     if (err != CONFAB_OK) {
         return err;
     }

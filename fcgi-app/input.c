@@ -103,50 +103,6 @@ static const char *read_text(struct reader *r, struct slice text)
     return text.p;
 }
 
-/* As chat.person_check, so that a bad one is told together with the other fields, and costs no
- * hashing of a password. */
-static bool is_login(struct slice text)
-{
-    struct slice login = slice_trim(text);
-    bool is_phone = login.n > 0 && login.p[0] == '+';
-
-    for (size_t i = is_phone ? 1 : 0; i < login.n; i++) {
-        char c = login.p[i];
-        bool is_digit = c >= '0' && c <= '9';
-        bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        bool is_mark = i > 0 && (c == '.' || c == '_' || c == '-');
-
-        if (!is_digit && (is_phone || (!is_letter && !is_mark))) {
-            return false;
-        }
-    }
-    return is_phone ? login.n >= 8 && login.n <= 16 : login.n >= 2 && login.n <= 32;
-}
-
-static const char *read_login(struct reader *r, struct slice text)
-{
-    if (is_login(text)) {
-        return text.p;
-    }
-    reader_refuse(
-        r, "A login is 2 to 32 letters a-z, digits and \". _ -\", beginning with a letter or "
-           "digit; or a phone number as + and 7 to 15 digits.");
-    return NULL;
-}
-
-static const char *read_word(struct reader *r, struct slice text, const char *one,
-                             const char *other)
-{
-    char detail[PROBLEM_DETAIL_BYTES];
-
-    if (slice_eq(text, slice_of(one)) || slice_eq(text, slice_of(other))) {
-        return text.p;
-    }
-    snprintf(detail, sizeof(detail), "This must be %s or %s.", one, other);
-    reader_refuse(r, detail);
-    return NULL;
-}
-
 static const char *read_uuid(struct reader *r, struct slice text)
 {
     if (str_is_uuid(text)) {
@@ -253,9 +209,7 @@ static const char *read_from_json(struct reader *r, const json_t *value)
     } expected[FIELD_TYPE_MAX] = {
         [FIELD_INT] = {JSON_INTEGER, "This must be a whole number."},
         [FIELD_TEXT] = {JSON_STRING, "This must be a string."},
-        [FIELD_LOGIN] = {JSON_STRING, "This must be a string."},
-        [FIELD_KIND] = {JSON_STRING, "This must be a string."},
-        [FIELD_HISTORY] = {JSON_STRING, "This must be a string."},
+        [FIELD_RULED] = {JSON_STRING, "This must be a string."},
         [FIELD_SECRET] = {JSON_STRING, "This must be a string."},
         [FIELD_UUID] = {JSON_STRING, "This must be a UUID."},
         [FIELD_BOOL] = {JSON_TRUE, "This must be true or false."},
@@ -273,12 +227,6 @@ static const char *read_from_json(struct reader *r, const json_t *value)
     case FIELD_INT:
     case FIELD_USER_OR_ME:
         return read_json_int(r, value);
-    case FIELD_LOGIN:
-        return read_login(r, json_slice(value));
-    case FIELD_KIND:
-        return read_word(r, json_slice(value), "private", "public");
-    case FIELD_HISTORY:
-        return read_word(r, json_slice(value), "all", "since_join");
     case FIELD_UUID:
         return read_uuid(r, json_slice(value));
     case FIELD_BOOL:

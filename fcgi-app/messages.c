@@ -8,8 +8,8 @@
 
 static const struct field send_fields[] = {
     {"room", FIELD_PATH, FIELD_INT, true, 1, INT64_MAX},
-    {"body", FIELD_BODY, FIELD_TEXT, true, 1, MESSAGE_CHARS_MAX},
-    {"type", FIELD_BODY, FIELD_TEXT, false, 1, 32},
+    {"body", FIELD_BODY, FIELD_RULED, true, 1, MESSAGE_CHARS_MAX},
+    {"type", FIELD_BODY, FIELD_RULED, false, 1, 32},
     {"meta", FIELD_BODY, FIELD_OBJECT, false, 0, META_BYTES_MAX},
     {"client_id", FIELD_BODY, FIELD_UUID, false, 0, 0},
     {"reply_to", FIELD_BODY, FIELD_INT, false, 1, INT64_MAX},

@@ -13,10 +13,10 @@ static const struct field dialog_fields[] = {
 };
 
 static const struct field create_fields[] = {
-    {"kind", FIELD_BODY, FIELD_KIND, true, 1, 16},
-    {"name", FIELD_BODY, FIELD_TEXT, true, 1, 80},
-    {"topic", FIELD_BODY, FIELD_TEXT, false, 0, 300},
-    {"history", FIELD_BODY, FIELD_HISTORY, false, 1, 16},
+    {"kind", FIELD_BODY, FIELD_RULED, true, 1, 16},
+    {"name", FIELD_BODY, FIELD_RULED, true, 1, 80},
+    {"topic", FIELD_BODY, FIELD_RULED, false, 0, 300},
+    {"history", FIELD_BODY, FIELD_RULED, false, 1, 16},
     {"members", FIELD_BODY, FIELD_INT_LIST, false, 0, 100},
 };
 

@@ -27,9 +27,7 @@ enum field_where { FIELD_PATH, FIELD_QUERY, FIELD_BODY };
 enum field_type {
     FIELD_INT,        /* within min..max */
     FIELD_TEXT,       /* min..max code points */
-    FIELD_LOGIN,      /* text that chat.person_check takes for a login */
-    FIELD_KIND,       /* a room's: one of two words */
-    FIELD_HISTORY,    /* a room's: one of two words */
+    FIELD_RULED,      /* text in a body, with a rule in chat.complaint besides its length */
     FIELD_SECRET,     /* text of min..max bytes */
     FIELD_UUID,       /* as RFC 9562 writes one */
     FIELD_BOOL,       /* becomes "true" or "false" */

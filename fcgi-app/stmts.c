@@ -10,6 +10,7 @@ const struct stmt_row stmt_table[STMT_MAX] = {
     [STMT_EPOCH_BEGIN] = {"epoch_begin", "select chat.epoch_begin()", 0},
     [STMT_HEALTH] = {"health", CALL "api_health()", 0},
     [STMT_SERVER] = {"server", CALL "api_server()", 0},
+    [STMT_COMPLAINTS] = {"complaints", CALL "api_complaints($1::text)", 1},
     [STMT_REGISTER] = {"register",
                        CALL "api_register($1::text, $2::text, $3::text, $4::bytea, $5::int, "
                             "$6::text)",

@@ -6,9 +6,9 @@
 #include "exchange.h"
 
 static const struct field register_fields[] = {
-    {"login", FIELD_BODY, FIELD_LOGIN, true, 1, 64},
+    {"login", FIELD_BODY, FIELD_RULED, true, 1, 64},
     {"password", FIELD_BODY, FIELD_SECRET, true, PASSWORD_BYTES_MIN, PASSWORD_BYTES_MAX},
-    {"display_name", FIELD_BODY, FIELD_TEXT, true, 1, 64},
+    {"display_name", FIELD_BODY, FIELD_RULED, true, 1, 64},
     {"token", FIELD_BODY, FIELD_BOOL, false, 0, 0},
 };
 enum { REGISTER_LOGIN, REGISTER_PASSWORD, REGISTER_DISPLAY_NAME, REGISTER_TOKEN };

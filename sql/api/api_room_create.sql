@@ -7,14 +7,15 @@ declare
   v_members constant bigint[] := array(select distinct u from unnest(p_members) u where u <> v_me);
   v_room_id bigint;
 begin
-  perform chat.fail_fields(variadic array[
-    'kind', case when p_kind in ('private', 'public') then null else 'A room is private or public.' end,
-    'history', case when p_history not in ('all', 'since_join') then 'History is all or since_join.' end,
+  perform chat.fail_fields(
+    'kind', chat.complaint('kind', p_kind),
+    'name', chat.complaint('name', chat.text_clean(p_name)),
+    'topic', chat.complaint('topic', chat.text_clean(coalesce(p_topic, ''))),
+    'history', chat.complaint('history', coalesce(p_history, 'all')),
     'members', case
       when cardinality(v_members) > 100 then 'A room begins with at most 100 members besides you.'
       when (select count(*) from chat.person where id = any (v_members)) < cardinality(v_members)
-        then 'There is no such person.' end
-    ] || chat.room_complaints(p_name, coalesce(p_topic, '')));
+        then 'There is no such person.' end);
   insert into chat.room (kind, name, topic, history, created_by)
   values (p_kind, p_name, coalesce(p_topic, ''),
           coalesce(p_history, case p_kind when 'public' then 'all' else 'since_join' end), v_me)

@@ -9,9 +9,8 @@ declare
   v_sender_id bigint;
 begin
   perform chat.fail_fields(
-    'body', chat.text_complaint(new.body, 1, 10000, true),
-    'type', case when new.type ~ '^[a-z][a-z0-9_.-]{0,31}$' then null
-      else 'A type is up to 32 lower-case letters, digits and ". _ -".' end,
+    'body', chat.complaint('body', new.body),
+    'type', chat.complaint('type', new.type),
     'meta', case when jsonb_typeof(new.meta) = 'object' and octet_length(new.meta::text) <= 4096 then null
       else 'Meta is a JSON object of at most 4,096 bytes.' end);
   perform chat.room_lock(new.room_id);

@@ -29,16 +29,43 @@ $$;
 comment on function chat.text_complaint(text, int, int, boolean) is
   'Why a text is not fit to be shown, in words for the one who entered it; null when it is. Many lines (p_lines) may hold tab, LF and CR LF.';
 
+create or replace function chat.complaint(p_field text, p_text text) returns text
+language plpgsql stable
+as $$
+begin
+  return case p_field
+    when 'login' then
+      case when p_text ~ '^([a-z0-9][a-z0-9._-]{1,31}|\+[0-9]{7,15})$' then null else
+        'A login is 2 to 32 letters a-z, digits and ". _ -", beginning with a letter or digit; or a phone number as + and 7 to 15 digits.'
+      end
+    when 'display_name' then chat.text_complaint(p_text, 1, 64)
+    when 'name' then chat.text_complaint(p_text, 1, 80)
+    when 'topic' then chat.text_complaint(p_text, 0, 300)
+    when 'kind' then case when p_text in ('private', 'public') then null else 'A room is private or public.' end
+    when 'history' then case when p_text in ('all', 'since_join') then null else 'History is all or since_join.' end
+    when 'body' then chat.text_complaint(p_text, 1, 10000, true)
+    when 'type' then
+      case when p_text ~ '^[a-z][a-z0-9_.-]{0,31}$' then null else 'A type is up to 32 lower-case letters, digits and ". _ -".' end
+  end;
+end
+$$;
+comment on function chat.complaint(text, text) is
+  'The rule for the text in a field of that name: what is wrong with it, in words for the one who entered it; null when it is good, or when there is no rule.';
+
+create or replace function chat.login_clean(p_login text) returns text
+language sql immutable
+as $$
+  select lower(btrim(p_login))
+$$;
+comment on function chat.login_clean(text) is 'A login as it is kept: trimmed, in lower case.';
+
 create or replace function chat.person_check() returns trigger
 language plpgsql
 as $$
 begin
-  new.login := lower(btrim(new.login));
+  new.login := chat.login_clean(new.login);
   new.display_name := chat.text_clean(new.display_name);
-  perform chat.fail_fields(
-    'login', case when new.login ~ '^([a-z0-9][a-z0-9._-]{1,31}|\+[0-9]{7,15})$' then null else
-      'A login is 2 to 32 letters a-z, digits and ". _ -", beginning with a letter or digit; or a phone number as + and 7 to 15 digits.' end,
-    'display_name', chat.text_complaint(new.display_name, 1, 64));
+  perform chat.fail_fields('login', chat.complaint('login', new.login), 'display_name', chat.complaint('display_name', new.display_name));
   return new;
 end
 $$;

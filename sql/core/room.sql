@@ -31,22 +31,16 @@ $$;
 comment on function chat.room_lock(bigint) is
   'Takes the room''s lock until the transaction ends: the order of everything in a room is the order of this lock. Check memberships, take a seq and insert events only in statements after it. Several rooms: in ascending id. A room that does not exist is no error here.';
 
-create or replace function chat.room_complaints(p_name text, p_topic text) returns text[]
-language sql stable
-as $$
-  select array['name', chat.text_complaint(chat.text_clean(p_name), 1, 80),
-               'topic', chat.text_complaint(chat.text_clean(p_topic), 0, 300)]
-$$;
-comment on function chat.room_complaints(text, text) is 'What is wrong with a room''s texts, for chat.fail_fields.';
-
 create or replace function chat.room_check() returns trigger
 language plpgsql
 as $$
 begin
-  -- A dialog is called after whoever the other one is.
-  perform chat.fail_fields(variadic chat.room_complaints(case when new.kind = 'dialog' then 'dialog' else new.name end, new.topic));
   new.name := chat.text_clean(new.name);
   new.topic := chat.text_clean(new.topic);
+  perform chat.fail_fields(
+    -- A dialog is called after whoever the other one is.
+    'name', case when new.kind <> 'dialog' then chat.complaint('name', new.name) end,
+    'topic', chat.complaint('topic', new.topic));
   return new;
 end
 $$;

@@ -8,9 +8,9 @@
 /**
  * @typedef {object} Field
  * @property {string} name
- * @property {'int' | 'text' | 'login' | 'word' | 'secret' | 'uuid' | 'bool' | 'object' | 'ids'} type
+ * @property {'int' | 'text' | 'secret' | 'uuid' | 'bool' | 'object' | 'ids'} type
  * @property {boolean} [required]
- * @property {string[]} [words]  all that it may be
+ * @property {string} [some]  a good one, where not all texts are
  * @property {number} [min]
  * @property {number} [max]  of int: the value; of text: characters; of secret and object: bytes; of ids: how many
  */
@@ -38,7 +38,7 @@ export const ENDPOINTS = [
     path: '/users',
     open: true,
     body: [
-      { name: 'login', type: 'login', required: true },
+      { name: 'login', type: 'text', required: true, max: 64, some: 'ab' },
       { name: 'password', type: 'secret', required: true, min: 8, max: 1024 },
       { name: 'display_name', type: 'text', required: true, max: 64 },
       WANTS_TOKEN,
@@ -71,10 +71,10 @@ export const ENDPOINTS = [
     method: 'POST',
     path: '/rooms',
     body: [
-      { name: 'kind', type: 'word', required: true, words: ['private', 'public'] },
+      { name: 'kind', type: 'text', required: true, max: 16, some: 'public' },
       { name: 'name', type: 'text', required: true, max: 80 },
       { name: 'topic', type: 'text', max: 300 },
-      { name: 'history', type: 'word', words: ['all', 'since_join'] },
+      { name: 'history', type: 'text', max: 16, some: 'all' },
       { name: 'members', type: 'ids', max: 100 },
     ],
     good: { kind: 'private', name: 'A room' },
@@ -96,7 +96,7 @@ export const ENDPOINTS = [
     path: '/rooms/{room}/messages',
     body: [
       { name: 'body', type: 'text', required: true, max: 10_000 },
-      { name: 'type', type: 'text', max: 32 },
+      { name: 'type', type: 'text', max: 32, some: 'x.y' },
       { name: 'meta', type: 'object', max: 4096 },
       { name: 'client_id', type: 'uuid' },
       { name: 'reply_to', type: 'int', min: 1 },
