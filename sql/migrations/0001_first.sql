@@ -9,15 +9,13 @@ create table chat.person (
   display_name text not null,
   password_hash text,
   created_at timestamptz not null default now(),
-  name_words tsvector generated always as (
-    to_tsvector('simple'::regconfig, translate(display_name, '-./\@_:+&''"()', repeat(' ', 13)))) stored
+  name_words tsvector generated always as (to_tsvector('simple'::regconfig, display_name)) stored
 );
 create index person_name_words_idx on chat.person using gin (name_words);
 comment on table chat.person is 'People who can log in.';
 comment on column chat.person.login is 'Login name in lower case, or a phone number as +digits. A phone number is shown to nobody else.';
 comment on column chat.person.password_hash is 'argon2id in libsodium''s text form, made by the workers; null: no log-in by password.';
-comment on column chat.person.name_words is
-  'The display name''s words, for search by prefix. Punctuation parts words: the parser would take some of them for a host or a file.';
+comment on column chat.person.name_words is 'The display name''s words, for search by prefix.';
 
 create table chat.session (
   id bigint generated always as identity primary key,
@@ -124,12 +122,10 @@ create table chat.event (
 );
 alter sequence chat.event_id_seq owned by chat.event.id;
 create index event_xid_idx on chat.event (xid);
-create index event_room_id_idx on chat.event (room_id, xid);
-create index event_user_id_idx on chat.event (user_id, xid) where user_id is not null;
 comment on table chat.event is
   'The log of what changed, in the order of id within a room. Read by cursors (chat.cursor_now), never by "id >": commits are not in the order of ids.';
 comment on column chat.event.xid is 'The writing transaction, set by trigger: what cursors compare.';
-comment on column chat.event.room_id is 'For everybody in this room; room.new only for user_id, while in it.';
+comment on column chat.event.room_id is 'For everybody in this room.';
 comment on column chat.event.user_id is 'For this person''s own devices.';
 comment on column chat.event.data is 'The JSON text as clients get it.';
 
