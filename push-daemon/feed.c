@@ -208,14 +208,12 @@ static void take_cursor(struct feed *feed, const struct pg_row *row)
     partial_clear(&feed->partial);
     if (usable) {
         conns_end_look(feed->conns, text);
+        conns_set_late(feed->conns, false);
     } else {
         /* More transactions in progress than a cursor may name: streams go on, without marks. */
         log_warnx("look error=\"unusable cursor\" bytes=%zu", text.n);
     }
     feed->looked_ms = clock_ms();
-    if (!feed->conns->looking) {
-        conns_set_late(feed->conns, false);
-    }
     feed->stats->counts[STAT_LOOKS]++;
 }
 
