@@ -4,12 +4,8 @@ as $$
 begin
   perform chat.fail_fields(variadic coalesce((
     select array_agg(pair order by field, place)
-      from (select t.field, chat.complaint(t.field, case t.field
-                     when 'login' then chat.login_clean(t.text)
-                     when 'body' then t.text
-                     else chat.text_clean(t.text) end) as complaint
-              from json_each_text(p_texts::json) t (field, text)) c,
-           lateral (values (1, c.field), (2, c.complaint)) p (place, pair)), '{}'));
+      from json_each_text(p_texts::json) t (field, text),
+           lateral (values (1, t.field), (2, chat.complaint(t.field, t.text))) p (place, pair)), '{}'));
   return chat.answered(200, '[]');
 end
 $$;

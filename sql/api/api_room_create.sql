@@ -9,8 +9,8 @@ declare
 begin
   perform chat.fail_fields(
     'kind', chat.complaint('kind', p_kind),
-    'name', chat.complaint('name', chat.text_clean(p_name)),
-    'topic', chat.complaint('topic', chat.text_clean(coalesce(p_topic, ''))),
+    'name', chat.complaint('name', p_name),
+    'topic', chat.complaint('topic', coalesce(p_topic, '')),
     'history', chat.complaint('history', coalesce(p_history, 'all')),
     'members', case
       when cardinality(v_members) > 100 then 'A room begins with at most 100 members besides you.'

@@ -18,11 +18,11 @@ declare
   v_field text;
   v_complaint text;
 begin
-  for i in reverse cardinality(p_complaints) - 1 .. 1 by 2 loop
+  for i in 1 .. cardinality(p_complaints) by 2 loop
     if p_complaints[i + 1] is not null then
-      v_field := p_complaints[i];
-      v_complaint := p_complaints[i + 1];
-      v_lines := (v_field || ': ' || v_complaint) || v_lines;
+      v_field := coalesce(v_field, p_complaints[i]);
+      v_complaint := coalesce(v_complaint, p_complaints[i + 1]);
+      v_lines := v_lines || (p_complaints[i] || ': ' || p_complaints[i + 1]);
     end if;
   end loop;
   if v_field is not null then

@@ -57,10 +57,7 @@ as $$
 begin
   insert into chat.event (room_id, user_id, type, data)
   select r.room_id, r.user_id, 'member.leave', row_to_json(x)::text
-    from removed r, lateral (
-           select r.room_id as room,
-                  -- Of a person who is being deleted only the id is left.
-                  coalesce(chat.person_brief(r.user_id), json_build_object('id', r.user_id, 'display_name', null)) as "user") x
+    from removed r, lateral (select r.room_id as room, chat.person_brief(r.user_id) as "user") x
    order by r.room_id, r.user_id;
   return null;
 end

@@ -7,6 +7,13 @@ as $$
 $$;
 comment on function chat.text_clean(text) is 'A text of one line as it is kept: trimmed, in NFC.';
 
+create or replace function chat.login_clean(p_login text) returns text
+language sql immutable
+as $$
+  select lower(btrim(p_login))
+$$;
+comment on function chat.login_clean(text) is 'A login as it is kept: trimmed, in lower case.';
+
 create or replace function chat.text_complaint(p_text text, p_min int, p_max int, p_lines boolean default false) returns text
 language plpgsql stable
 as $$
@@ -35,12 +42,12 @@ as $$
 begin
   return case p_field
     when 'login' then
-      case when p_text ~ '^([a-z0-9][a-z0-9._-]{1,31}|\+[0-9]{7,15})$' then null else
+      case when chat.login_clean(p_text) ~ '^([a-z0-9][a-z0-9._-]{1,31}|\+[0-9]{7,15})$' then null else
         'A login is 2 to 32 letters a-z, digits and ". _ -", beginning with a letter or digit; or a phone number as + and 7 to 15 digits.'
       end
-    when 'display_name' then chat.text_complaint(p_text, 1, 64)
-    when 'name' then chat.text_complaint(p_text, 1, 80)
-    when 'topic' then chat.text_complaint(p_text, 0, 300)
+    when 'display_name' then chat.text_complaint(chat.text_clean(p_text), 1, 64)
+    when 'name' then chat.text_complaint(chat.text_clean(p_text), 1, 80)
+    when 'topic' then chat.text_complaint(chat.text_clean(p_text), 0, 300)
     when 'kind' then case when p_text in ('private', 'public') then null else 'A room is private or public.' end
     when 'history' then case when p_text in ('all', 'since_join') then null else 'History is all or since_join.' end
     when 'body' then chat.text_complaint(p_text, 1, 10000, true)
@@ -50,14 +57,7 @@ begin
 end
 $$;
 comment on function chat.complaint(text, text) is
-  'The rule for the text in a field of that name: what is wrong with it, in words for the one who entered it; null when it is good, or when there is no rule.';
-
-create or replace function chat.login_clean(p_login text) returns text
-language sql immutable
-as $$
-  select lower(btrim(p_login))
-$$;
-comment on function chat.login_clean(text) is 'A login as it is kept: trimmed, in lower case.';
+  'The rule for the text in a field of that name, cleaned or not: what is wrong with it, in words for the one who entered it; null when it is good, or when there is no rule.';
 
 create or replace function chat.person_check() returns trigger
 language plpgsql
@@ -78,10 +78,11 @@ create or replace function chat.person_brief(p_user_id bigint) returns json
 language plpgsql stable
 as $$
 begin
-  return (select row_to_json(x) from (select p.id, p.display_name from chat.person p where p.id = p_user_id) x);
+  return coalesce((select row_to_json(x) from (select p.id, p.display_name from chat.person p where p.id = p_user_id) x),
+                  json_build_object('id', p_user_id, 'display_name', null));
 end
 $$;
-comment on function chat.person_brief(bigint) is 'A person as others'' messages name him; null for one who does not exist.';
+comment on function chat.person_brief(bigint) is 'A person as others'' messages name him; of one who was deleted only the id.';
 
 create or replace function chat.person_json(p_person chat.person, p_viewer_id bigint) returns json
 language plpgsql stable

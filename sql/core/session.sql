@@ -21,7 +21,10 @@ as $$
 begin
   return (
     select row_to_json(x)
-      from (select p_session.id, encode(substr(p_session.token_hash, 1, 8), 'hex') as fingerprint, chat.rfc3339(p_session.created_at) as created_at,
+      from (select p_session.id,
+                   -- as token_has_print of the programs checks it
+                   encode(substr(p_session.token_hash, 1, 8), 'hex') as fingerprint,
+                   chat.rfc3339(p_session.created_at) as created_at,
                    chat.rfc3339(p_session.expires_at) as expires_at) x);
 end
 $$;
