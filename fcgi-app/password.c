@@ -94,7 +94,8 @@ static enum confab_err byte_take(const struct password *p, int64_t from, int64_t
     return CONFAB_OVERLOADED;
 }
 
-/* With those who hash, at most half of the workers: the others serve the rest of the site. */
+/* With those who hash, half of the workers: the others serve the rest of the site. In a small pool
+ * one may wait all the same. */
 static int64_t place_count(const struct settings *s)
 {
     int64_t count = s->workers / 2 - s->password_hashes_at_once;

@@ -46,9 +46,9 @@ export class Drafts {
    * @returns {{room: number, before: string, after: string}|null} the draft that it is; null: it is none of ours
    */
   changedElsewhere(key, before, after) {
-    if (!key.startsWith(this.#kept.prefix)) return null;
-    const body = (/** @type {string|null} */ json) => JSON.parse(json ?? 'null')?.body ?? '';
-    return { room: Number(key.slice(this.#kept.prefix.length)), before: body(before), after: body(after) };
+    const room = this.#kept.nameOf(key);
+    const body = (/** @type {string|null} */ kept) => this.#kept.parse(kept)?.body ?? '';
+    return room === null ? null : { room: Number(room), before: body(before), after: body(after) };
   }
 
   clear() {

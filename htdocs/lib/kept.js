@@ -24,13 +24,27 @@ export class Kept {
   get names() {
     const storage = this.#storage;
     const keys = Array.from({ length: storage?.length ?? 0 }, (_, i) => storage?.key(i) ?? '');
-    return keys.filter((key) => key.startsWith(this.prefix)).map((key) => key.slice(this.prefix.length));
+    return keys.flatMap((key) => this.nameOf(key) ?? []);
   }
 
-  /** @param {string|number} name @returns {any} null for nothing, and for what is not ours to read */
+  /** @param {string} key of the storage @returns {string|null} its name; null: it is none of ours */
+  nameOf(key) {
+    return key.startsWith(this.prefix) ? key.slice(this.prefix.length) : null;
+  }
+
+  /** @param {string|number} name @returns {any} as of parse */
   get(name) {
     try {
-      return JSON.parse(this.#storage?.getItem(this.prefix + name) ?? 'null');
+      return this.parse(this.#storage?.getItem(this.prefix + name) ?? null);
+    } catch {
+      return null;
+    }
+  }
+
+  /** @param {string|null} kept  as it stands in the storage @returns {any} null for nothing, and for what is not ours to read */
+  parse(kept) {
+    try {
+      return JSON.parse(kept ?? 'null');
     } catch {
       return null;
     }

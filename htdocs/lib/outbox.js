@@ -141,10 +141,8 @@ export class Outbox extends Emitter {
    * @param {string|null} value
    */
   changedElsewhere(key, value) {
-    const { prefix } = this.#kept;
-    if (!key.startsWith(prefix) || value !== null) return;
-    const item = this.#items.get(key.slice(prefix.length));
-    if (item?.state !== 'failed') return;
+    const item = value === null && this.#items.get(this.#kept.nameOf(key) ?? '');
+    if (!item || item.state !== 'failed') return;
     this.#items.delete(item.client_id);
     this.#changed(item);
   }

@@ -98,7 +98,7 @@ export class Session {
    */
   changedElsewhere(key, value) {
     const { client, site } = this.#parts;
-    if (key === this.#known.prefix + site && this.screen === 'chat' && value !== String(client.session)) client.recheck();
+    if (this.#known.nameOf(key) === site && this.screen === 'chat' && value !== String(client.session)) client.recheck();
   }
 
   #onLoaded() {
