@@ -342,19 +342,27 @@ static void test_held_is_freed_by_a_new_stream(void **state)
     close(second_fd);
 }
 
-/* While held, a socket with room again must not wake the loop without end. */
-static void test_held_while_blocked_sleeps(void **state)
+/* A live stream, with room for more, whose socket takes nothing any more. */
+static int blocked_client(struct conn **c)
 {
-    struct conn *c;
-    int fd = live_client(&c, 1, 1);
+    int fd = live_client(c, 1, 1);
 
-    (void)state;
     settings.stream_queue_bytes = READ_BYTES;
     for (int i = 0; i < 50; i++) {
         publish_big(11 + i);
     }
     turn();
-    assert_true(c->blocked);
+    assert_true((*c)->blocked);
+    return fd;
+}
+
+/* While held, a socket with room again must not wake the loop without end. */
+static void test_held_while_blocked_sleeps(void **state)
+{
+    struct conn *c;
+    int fd = blocked_client(&c);
+
+    (void)state;
     conns_hold_user(&set, 1);
     client_read(fd);
     turn();
@@ -392,15 +400,9 @@ static void test_held_is_not_written_at_its_end(void **state)
 static void test_stuck(void **state)
 {
     struct conn *c;
-    int fd = live_client(&c, 1, 1);
+    int fd = blocked_client(&c);
 
     (void)state;
-    settings.stream_queue_bytes = READ_BYTES;
-    for (int i = 0; i < 50; i++) {
-        publish_big(11 + i);
-    }
-    turn();
-    assert_true(c->blocked);
     c->ends_ms = INT64_MAX; /* its age is of no interest here */
     conn_due(c, c->wrote_ms + CONN_STUCK_MS);
     assert_int_equal(c->state, CONN_LIVE);
