@@ -336,6 +336,18 @@ static const char *client_read(int fd)
     return text;
 }
 
+/* A stream that was there when the feed came up, whose opening was read; the cursor is 11. */
+static int live_from_start(void)
+{
+    int fd = client_open(1, NULL);
+
+    comes_up();
+    row_session("0", "7");
+    look_over(CURSOR(11));
+    client_read(fd);
+    return fd;
+}
+
 /* ---- Looks ---- */
 
 static void test_each_look_goes_on_from_the_last(void **state)
@@ -384,13 +396,9 @@ static void test_a_look_that_fails_in_its_transaction(void **state)
 
 static void test_epoch(void **state)
 {
-    int fd = client_open(1, NULL);
+    int fd = live_from_start();
 
     (void)state;
-    comes_up();
-    row_session("0", "7");
-    look_over(CURSOR(11));
-    client_read(fd);
     ring();
     assert_string_equal(asked(PG_FEED_READ), CURSOR(11));
     batch_fails(PG_FEED_READ, CONFAB_EPOCH_CHANGED);
@@ -436,12 +444,9 @@ static void test_a_handshake_that_cannot_be_answered(void **state)
 /* Nobody is there to be sent away: it waits for the tick, and does not ask again without end. */
 static void test_sessions_that_cannot_be_looked_up(void **state)
 {
-    int fd = client_open(1, NULL);
+    int fd = live_from_start();
 
     (void)state;
-    comes_up();
-    row_session("0", "7");
-    look_over(CURSOR(11));
     settings.session_check_s = 0;
     now_ms++;
     ring();
