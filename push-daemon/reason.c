@@ -5,19 +5,34 @@
 
 #include <assert.h>
 
-static const char *const words[] = {
-    [REASON_ANSWERED] = "answered",   [REASON_BAD_REQUEST] = "bad_request",
-    [REASON_PEER] = "peer",           [REASON_ERROR] = "error",
-    [REASON_HANDSHAKE] = "handshake", [REASON_UNAVAILABLE] = "unavailable",
-    [REASON_AUTH] = "auth",           [REASON_SESSION_LIMIT] = "session_limit",
-    [REASON_SLOW] = "slow",           [REASON_AGE] = "age",
-    [REASON_FLOOD] = "flood",         [REASON_MEMORY] = "memory",
-    [REASON_SHUTDOWN] = "shutdown",
+struct row {
+    const char *word;
+    uint16_t close_code;
 };
-static_assert(sizeof words / sizeof *words == REASON_MAX, "one word a reason");
+
+static const struct row rows[] = {
+    [REASON_ANSWERED] = {"answered", 1000},   [REASON_BAD_REQUEST] = {"bad_request", 1002},
+    [REASON_PEER] = {"peer", 1000},           [REASON_ERROR] = {"error", 1011},
+    [REASON_HANDSHAKE] = {"handshake", 1008}, [REASON_UNAVAILABLE] = {"unavailable", 1013},
+    [REASON_AUTH] = {"auth", 4401},           [REASON_SESSION_LIMIT] = {"session_limit", 4429},
+    [REASON_SLOW] = {"slow", 4408},           [REASON_AGE] = {"age", 4000},
+    [REASON_FLOOD] = {"flood", 1008},         [REASON_MEMORY] = {"memory", 1013},
+    [REASON_SHUTDOWN] = {"shutdown", 1012},
+};
+static_assert(sizeof rows / sizeof *rows == REASON_MAX, "one row a reason");
+
+static const struct row *row_of(enum reason reason)
+{
+    assert(reason >= 0 && reason < REASON_MAX);
+    return &rows[reason];
+}
 
 const char *reason_word(enum reason reason)
 {
-    assert(reason >= 0 && reason < REASON_MAX);
-    return words[reason];
+    return row_of(reason)->word;
+}
+
+uint16_t reason_close_code(enum reason reason)
+{
+    return row_of(reason)->close_code;
 }

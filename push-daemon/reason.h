@@ -1,9 +1,11 @@
 /*
- * reason: why a connection ended. One table: the word for the log and the statistics (and, with
- * WebSocket, the close code).
+ * reason: why a connection ended. One table, three uses: the word for log and metrics, the code
+ * that closes a WebSocket (RFC 6455, 7.4), and the index of the counter.
  */
 #ifndef PUSH_REASON_H
 #define PUSH_REASON_H
+
+#include <stdint.h>
 
 enum reason {
     REASON_ANSWERED,      /* a plain request, answered */
@@ -23,5 +25,8 @@ enum reason {
 };
 
 const char *reason_word(enum reason reason);
+
+/* The registered code where one says the same, else one of the private range (4000 and up). */
+uint16_t reason_close_code(enum reason reason);
 
 #endif
