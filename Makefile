@@ -28,7 +28,7 @@ UNIT_LDLIBS := $(FCGI_LDLIBS) $(PUSH_LDLIBS) $(shell pkg-config --libs cmocka 2>
 # ---- Sources, by hand: a stray file is not linked ----
 
 COMMON_SRC := common/buf.c common/conf.c common/err.c common/log.c common/map.c common/settings.c \
-	common/start.c common/str.c common/token.c
+	common/start.c common/str.c common/token.c common/utf8.c
 
 FCGI_SRC := fcgi-app/main.c fcgi-app/arena.c fcgi-app/auth.c fcgi-app/db.c fcgi-app/exchange.c \
 	fcgi-app/gateway.c fcgi-app/input.c fcgi-app/password.c fcgi-app/problem.c fcgi-app/req.c \
@@ -43,7 +43,7 @@ PUSH_SRC := push-daemon/main.c push-daemon/clock.c push-daemon/conn.c push-daemo
 	push-daemon/session.c push-daemon/sse.c push-daemon/stats.c push-daemon/stmts.c push-daemon/wheel.c
 
 # Each test of tests/unit/test_NAME.c is linked with the modules of MODULES_NAME.
-UNIT_TESTS := arena auth buf conf err input log map memory password req resp route str token
+UNIT_TESTS := arena auth buf conf err input log map memory password req resp route str token utf8
 
 MODULES_buf    := $(COMMON_SRC)
 MODULES_conf   := $(COMMON_SRC)
@@ -52,10 +52,11 @@ MODULES_log    := $(COMMON_SRC)
 MODULES_map    := $(COMMON_SRC)
 MODULES_str    := $(COMMON_SRC)
 MODULES_token  := $(COMMON_SRC)
+MODULES_utf8   := $(COMMON_SRC)
 
 FCGI_MODULES := $(filter-out fcgi-app/main.c,$(FCGI_SRC)) $(COMMON_SRC)
 
-MODULES_arena    := fcgi-app/arena.c common/str.c
+MODULES_arena    := fcgi-app/arena.c common/str.c common/utf8.c
 MODULES_auth     := $(FCGI_MODULES)
 MODULES_input    := $(FCGI_MODULES)
 MODULES_memory   := $(FCGI_MODULES)

@@ -34,6 +34,15 @@ void buf_reset(struct buf *b)
     }
 }
 
+void buf_cut(struct buf *b, size_t len)
+{
+    assert(len <= b->len);
+    if (len < b->len) {
+        b->len = len;
+        b->data[len] = '\0';
+    }
+}
+
 /* Makes room for extra bytes and the NUL; on failure b is failed. */
 static bool buf_reserve(struct buf *b, size_t extra)
 {

@@ -1,7 +1,7 @@
 /*
  * buf: bytes that grow up to a limit. Failure is sticky: write without checking, then ask
- * buf_failed() once before use. The byte after the end is always NUL. Non-goals: reading,
- * shrinking.
+ * buf_failed() once before use. The byte after the end is always NUL. Non-goals: reading, giving
+ * back a part of the memory.
  */
 #ifndef CONFAB_BUF_H
 #define CONFAB_BUF_H
@@ -26,6 +26,8 @@ void buf_init(struct buf *b, size_t max_bytes);
 void buf_clear(struct buf *b);
 /* Forgets content and failure, keeps the memory. */
 void buf_reset(struct buf *b);
+/* Forgets what follows the first len bytes, which b has. */
+void buf_cut(struct buf *b, size_t len);
 
 void buf_put(struct buf *b, const void *data, size_t len);
 void buf_puts(struct buf *b, const char *s);

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "utf8.h"
+
 #define UUID_BYTES 36
 
 static bool ascii_is_digit(char c)
@@ -128,51 +130,11 @@ bool str_to_i64(struct slice s, int64_t min, int64_t max, int64_t *out)
     return true;
 }
 
-/* The length of the well-formed UTF-8 sequence that p (n > 0 bytes) starts with, or 0. */
-static size_t utf8_sequence(const unsigned char *p, size_t n)
-{
-    unsigned char low = 0x80;
-    unsigned char high = 0xbf;
-    size_t len = 0;
-
-    if (p[0] < 0x80) {
-        return 1;
-    }
-    if (p[0] >= 0xc2 && p[0] <= 0xdf) {
-        len = 2;
-    } else if (p[0] >= 0xe0 && p[0] <= 0xef) {
-        len = 3;
-        low = p[0] == 0xe0 ? 0xa0 : 0x80;  /* overlong */
-        high = p[0] == 0xed ? 0x9f : 0xbf; /* surrogates */
-    } else if (p[0] >= 0xf0 && p[0] <= 0xf4) {
-        len = 4;
-        low = p[0] == 0xf0 ? 0x90 : 0x80;  /* overlong */
-        high = p[0] == 0xf4 ? 0x8f : 0xbf; /* above U+10FFFF */
-    }
-    if (len == 0 || n < len || p[1] < low || p[1] > high) {
-        return 0;
-    }
-    for (size_t i = 2; i < len; i++) {
-        if ((p[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    return len;
-}
-
 bool str_is_utf8(struct slice s)
 {
-    const unsigned char *p = (const unsigned char *)s.p;
+    struct utf8 u = {0};
 
-    for (size_t i = 0; i < s.n;) {
-        size_t len = utf8_sequence(p + i, s.n - i);
-
-        if (len == 0) {
-            return false;
-        }
-        i += len;
-    }
-    return true;
+    return utf8_take(&u, s) && utf8_is_whole(&u);
 }
 
 size_t str_utf8_count(struct slice s)

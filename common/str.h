@@ -31,7 +31,7 @@ bool str_to_i64(struct slice s, int64_t min, int64_t max, int64_t *out)
     __attribute__((warn_unused_result));
 bool str_to_u64(struct slice s, uint64_t max, uint64_t *out) __attribute__((warn_unused_result));
 
-/* Well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms, at most U+10FFFF). */
+/* Well-formed UTF-8, as utf8.h has it, that ends with a whole character. */
 bool str_is_utf8(struct slice s);
 /* The number of code points of well-formed UTF-8. */
 size_t str_utf8_count(struct slice s);

@@ -91,6 +91,25 @@ static void test_failure_is_sticky(void **state)
     buf_clear(&b);
 }
 
+static void test_cut(void **state)
+{
+    (void)state;
+    struct buf b;
+
+    buf_init(&b, 10);
+    buf_cut(&b, 0);
+    buf_puts(&b, "12345");
+    buf_cut(&b, 5);
+    assert_string_equal(buf_str(&b), "12345");
+    buf_cut(&b, 2);
+    assert_string_equal(buf_str(&b), "12");
+    buf_puts(&b, "x");
+    assert_string_equal(buf_str(&b), "12x");
+    buf_cut(&b, 0);
+    assert_string_equal(buf_str(&b), "");
+    buf_clear(&b);
+}
+
 static void test_steal(void **state)
 {
     (void)state;
@@ -115,7 +134,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_empty), cmocka_unit_test(test_writes),
         cmocka_unit_test(test_limit), cmocka_unit_test(test_failure_is_sticky),
-        cmocka_unit_test(test_steal),
+        cmocka_unit_test(test_cut),   cmocka_unit_test(test_steal),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
