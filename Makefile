@@ -19,10 +19,10 @@ release_LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 san_CFLAGS      := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 san_LDFLAGS     := -fsanitize=address,undefined -Wl,--as-needed
 
-LIBRARIES := fcgi libpq jansson libsodium libevent_core
+LIBRARIES := fcgi libpq jansson libsodium libevent_core libcrypto
 LIB_CFLAGS  := $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)
 FCGI_LDLIBS := $(shell pkg-config --libs fcgi libpq jansson libsodium 2>/dev/null)
-PUSH_LDLIBS := $(shell pkg-config --libs libpq jansson libsodium libevent_core 2>/dev/null)
+PUSH_LDLIBS := $(shell pkg-config --libs libpq jansson libsodium libevent_core libcrypto 2>/dev/null)
 UNIT_LDLIBS := $(FCGI_LDLIBS) $(PUSH_LDLIBS) $(shell pkg-config --libs cmocka 2>/dev/null)
 
 # ---- Sources, by hand: a stray file is not linked ----
@@ -40,7 +40,8 @@ PUSH_SRC := push-daemon/main.c push-daemon/clock.c push-daemon/conn.c push-daemo
 	push-daemon/feed.c push-daemon/handshake.c push-daemon/http1.c push-daemon/hub.c \
 	push-daemon/listener.c push-daemon/msg.c push-daemon/pg.c push-daemon/queue.c \
 	push-daemon/reason.c push-daemon/reload.c push-daemon/ring.c push-daemon/round.c \
-	push-daemon/session.c push-daemon/sse.c push-daemon/stats.c push-daemon/stmts.c push-daemon/wheel.c
+	push-daemon/session.c push-daemon/sse.c push-daemon/stats.c push-daemon/stmts.c push-daemon/wheel.c \
+	push-daemon/ws_upgrade.c
 
 # Each test of tests/unit/test_NAME.c is linked with the modules of MODULES_NAME.
 UNIT_TESTS := arena auth buf conf err input log map memory password req resp route str token utf8
@@ -67,7 +68,7 @@ MODULES_route    := $(FCGI_MODULES)
 
 PUSH_MODULES := $(filter-out push-daemon/main.c,$(PUSH_SRC)) $(COMMON_SRC)
 
-UNIT_TESTS += conns cursor feed http1 hub queue ring sse wheel
+UNIT_TESTS += conns cursor feed http1 hub queue ring sse wheel ws_upgrade
 MODULES_conns  := $(PUSH_MODULES)
 MODULES_cursor := $(PUSH_MODULES)
 # It is the database and the clock itself.
@@ -78,6 +79,7 @@ MODULES_queue  := $(PUSH_MODULES)
 MODULES_ring   := $(PUSH_MODULES)
 MODULES_sse    := $(PUSH_MODULES)
 MODULES_wheel  := $(PUSH_MODULES)
+MODULES_ws_upgrade := $(PUSH_MODULES)
 
 # It makes every allocation fail in turn.
 build/san/tests/unit/test_memory: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strndup

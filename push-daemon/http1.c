@@ -23,7 +23,12 @@ static const struct wanted wanted_headers[] = {
     {"Last-Event-ID", offsetof(struct http1_head, last_event_id)},
     {"Content-Length", offsetof(struct http1_head, content_length)},
     {"Transfer-Encoding", offsetof(struct http1_head, transfer_encoding)},
+    {"Sec-WebSocket-Key", offsetof(struct http1_head, websocket_key)},
+    {"Sec-WebSocket-Version", offsetof(struct http1_head, websocket_version)},
 };
+
+/* Those that are lists of tokens, and may be sent more than once. */
+static const char *const list_headers[] = {"Connection", "Upgrade", "Sec-WebSocket-Protocol"};
 
 static const char *const method_names[] = {
     [HTTP1_GET] = "GET",
@@ -67,6 +72,34 @@ static bool is_host(struct slice s)
         bool alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 
         if (!alnum && (c == '\0' || strchr("-._~:[]%", c) == NULL)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Takes the first element off a list (RFC 9110, section 5.6.1); false when there is none. */
+static bool cut_element(struct slice *list, struct slice *element)
+{
+    while (list->n > 0) {
+        slice_cut(*list, ',', element, list);
+        *element = slice_trim(*element);
+        if (element->n > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of tokens, each perhaps with a version after a slash, as Upgrade has them. */
+static bool is_list(struct slice list)
+{
+    struct slice element, name, version;
+
+    while (cut_element(&list, &element)) {
+        bool versioned = slice_cut(element, '/', &name, &version);
+
+        if (!is_token(name) || (versioned && !is_token(version))) {
             return false;
         }
     }
@@ -189,6 +222,16 @@ static enum confab_err keep_header(struct http1_head *head, struct slice name, s
     return CONFAB_OK;
 }
 
+static enum confab_err check_list(struct slice name, struct slice value)
+{
+    for (size_t i = 0; i < sizeof list_headers / sizeof *list_headers; i++) {
+        if (slice_eq_nocase(name, slice_of(list_headers[i]))) {
+            return is_list(value) ? CONFAB_OK : CONFAB_BAD_REQUEST;
+        }
+    }
+    return CONFAB_OK;
+}
+
 static enum confab_err parse_header_line(struct slice line, struct http1_head *head)
 {
     struct slice name, value;
@@ -201,7 +244,9 @@ static enum confab_err parse_header_line(struct slice line, struct http1_head *h
     if (value.p == NULL) {
         value.p = name.p + name.n; /* present, though empty */
     }
-    return keep_header(head, name, value);
+    enum confab_err err = keep_header(head, name, value);
+
+    return err == CONFAB_OK ? check_list(name, value) : err;
 }
 
 /* What the headers say together. */
@@ -263,12 +308,34 @@ enum confab_err http1_parse(struct slice data, size_t *scanned, struct http1_hea
 
     err = parse_request_line(next_line(&rest), &head);
     if (err == CONFAB_OK) {
+        head.lines = rest;
         err = parse_headers(rest, &head);
     }
     if (err == CONFAB_OK) {
         *out = head;
     }
     return err;
+}
+
+bool http1_list_has(const struct http1_head *head, const char *name, struct slice element,
+                    bool (*same)(struct slice, struct slice))
+{
+    struct slice rest = head->lines;
+
+    while (rest.n > 0) {
+        struct slice line_name, list, found;
+
+        slice_cut(next_line(&rest), ':', &line_name, &list);
+        if (!slice_eq_nocase(line_name, slice_of(name))) {
+            continue;
+        }
+        while (cut_element(&list, &found)) {
+            if (same(found, element)) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 bool http1_query_find(struct slice query, const char *name, struct slice *value)

@@ -35,9 +35,12 @@ struct http1_head {
     struct slice last_event_id;
     struct slice content_length;
     struct slice transfer_encoding;
-    int minor_version; /* 0 or 1 */
-    bool has_body;     /* one is announced */
-    size_t bytes;      /* length of the head, its empty line included */
+    struct slice websocket_key;
+    struct slice websocket_version;
+    struct slice lines; /* all of the headers, raw: for http1_list_has */
+    int minor_version;  /* 0 or 1 */
+    bool has_body;      /* one is announced */
+    size_t bytes;       /* length of the head, its empty line included */
 };
 
 /*
@@ -49,6 +52,15 @@ struct http1_head {
  */
 enum confab_err http1_parse(struct slice data, size_t *scanned, struct http1_head *out)
     __attribute__((warn_unused_result));
+
+/*
+ * Whether one of the list headers of a parsed head has that element. Such a header may be sent more
+ * than once (RFC 9110, section 5.3); http1_parse knows Connection, Upgrade and
+ * Sec-WebSocket-Protocol, and has refused what is no list of tokens. same compares: slice_eq or
+ * slice_eq_nocase.
+ */
+bool http1_list_has(const struct http1_head *head, const char *name, struct slice element,
+                    bool (*same)(struct slice, struct slice)) __attribute__((warn_unused_result));
 
 /*
  * Finds a parameter of a query; *value is still percent-encoded. False when it is not there.
