@@ -41,7 +41,7 @@ PUSH_SRC := push-daemon/main.c push-daemon/clock.c push-daemon/conn.c push-daemo
 	push-daemon/listener.c push-daemon/msg.c push-daemon/pg.c push-daemon/queue.c \
 	push-daemon/reason.c push-daemon/reload.c push-daemon/ring.c push-daemon/round.c \
 	push-daemon/session.c push-daemon/sse.c push-daemon/stats.c push-daemon/stmts.c push-daemon/wheel.c \
-	push-daemon/ws_upgrade.c
+	push-daemon/ws.c push-daemon/ws_upgrade.c
 
 # Each test of tests/unit/test_NAME.c is linked with the modules of MODULES_NAME.
 UNIT_TESTS := arena auth buf conf err input log map memory password req resp route str token utf8
@@ -60,7 +60,7 @@ FCGI_MODULES := $(filter-out fcgi-app/main.c,$(FCGI_SRC)) $(COMMON_SRC)
 MODULES_arena    := fcgi-app/arena.c common/str.c common/utf8.c
 MODULES_auth     := $(FCGI_MODULES)
 MODULES_input    := $(FCGI_MODULES)
-MODULES_memory   := $(FCGI_MODULES)
+MODULES_memory   := $(FCGI_MODULES) push-daemon/ws.c
 MODULES_password := $(FCGI_MODULES)
 MODULES_req      := tests/unit/cgi.c $(FCGI_MODULES)
 MODULES_resp     := tests/unit/cgi.c $(FCGI_MODULES)
@@ -68,7 +68,7 @@ MODULES_route    := $(FCGI_MODULES)
 
 PUSH_MODULES := $(filter-out push-daemon/main.c,$(PUSH_SRC)) $(COMMON_SRC)
 
-UNIT_TESTS += conns cursor feed http1 hub queue ring sse wheel ws_upgrade
+UNIT_TESTS += conns cursor feed http1 hub queue ring sse wheel ws ws_upgrade
 MODULES_conns  := $(PUSH_MODULES)
 MODULES_cursor := $(PUSH_MODULES)
 # It is the database and the clock itself.
@@ -79,6 +79,7 @@ MODULES_queue  := $(PUSH_MODULES)
 MODULES_ring   := $(PUSH_MODULES)
 MODULES_sse    := $(PUSH_MODULES)
 MODULES_wheel  := $(PUSH_MODULES)
+MODULES_ws     := $(PUSH_MODULES)
 MODULES_ws_upgrade := $(PUSH_MODULES)
 
 # It makes every allocation fail in turn.

@@ -12,6 +12,7 @@
 #include "common/settings.h"
 #include "fcgi-app/input.h"
 #include "fcgi-app/resp.h"
+#include "push-daemon/ws.h"
 #include "unit.h"
 
 static size_t allocations_left = SIZE_MAX;
@@ -163,6 +164,40 @@ static bool attempt_problem(void)
     return done;
 }
 
+/* A text in two fragments, and a ping between them that is cut. */
+static bool attempt_ws(void)
+{
+    char bytes[] = "\x01\x81\0\0\0\0a"
+                   "\x89\x82\0\0\0\0bc"
+                   "\x80\x81\0\0\0\0d";
+    size_t chunk = 7 + 7;
+    size_t rest = sizeof bytes - 1 - chunk;
+    char *at = bytes;
+    struct ws_reader r;
+    struct ws_message m;
+
+    ws_reader_init(&r, 1000);
+    enum confab_err err = ws_read(&r, &at, &chunk, &m);
+
+    if (err == CONFAB_NEED_MORE) {
+        err = ws_read(&r, &at, &rest, &m);
+        assert_true(err != CONFAB_OK || slice_eq(m.payload, SLICE_LITERAL("bc")));
+    }
+    if (err == CONFAB_OK) {
+        err = ws_read(&r, &at, &rest, &m);
+        assert_true(err != CONFAB_OK || slice_eq(m.payload, SLICE_LITERAL("ad")));
+    }
+    assert_true(err == CONFAB_OK || err == CONFAB_NO_MEMORY);
+    ws_reader_clear(&r);
+    return err == CONFAB_OK;
+}
+
+static void test_ws(void **state)
+{
+    (void)state;
+    exhaust(attempt_ws);
+}
+
 static void test_input(void **state)
 {
     (void)state;
@@ -198,7 +233,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_buf),      cmocka_unit_test(test_map),
         cmocka_unit_test(test_settings), cmocka_unit_test(test_input),
-        cmocka_unit_test(test_problem),
+        cmocka_unit_test(test_problem),  cmocka_unit_test(test_ws),
     };
 
     input_start();
