@@ -27,6 +27,7 @@ static const struct err_row err_table[] = {
     [CONFAB_IO] = {"io", "Input or output failed", 500, 0},
     [CONFAB_NO_ROUTE] = {"no_route", "No such address", 404, 0},
     [CONFAB_METHOD_NOT_ALLOWED] = {"method_not_allowed", "Method not allowed", 405, 0},
+    [CONFAB_UPGRADE_REQUIRED] = {"upgrade_required", "Upgrade required", 426, 0},
     [CONFAB_LENGTH_REQUIRED] = {"length_required", "Content-Length required", 411, 0},
     [CONFAB_UNSUPPORTED_MEDIA_TYPE] = {"unsupported_media_type", "Unsupported media type", 415, 0},
     [CONFAB_BAD_ORIGIN] = {"bad_origin", "Origin not allowed", 403, 0},

@@ -18,6 +18,7 @@ enum confab_err {
     /* HTTP, decided before the database is asked. */
     CONFAB_NO_ROUTE,
     CONFAB_METHOD_NOT_ALLOWED,
+    CONFAB_UPGRADE_REQUIRED,
     CONFAB_LENGTH_REQUIRED,
     CONFAB_UNSUPPORTED_MEDIA_TYPE,
     CONFAB_BAD_ORIGIN,

@@ -161,6 +161,8 @@ static const struct conf_option options[] = {
     NUMBER(stream_head_bytes, "16384", 1024, 1048576, true, "longest request head of a stream"),
     NUMBER(handshake_ms, "10000", 100, 600000, true,
            "milliseconds within which a stream must be open"),
+    NUMBER(poll_wait_ms, "25000", 100, 600000, true,
+           "milliseconds that a long poll waits for events"),
     NUMBER(look_interval_ms, "1000", 10, 60000, true,
            "milliseconds after which the daemon reads the event log without being woken"),
     NUMBER(probe_ms, "5000", 100, 600000, true,

@@ -39,6 +39,7 @@ struct settings {
     int64_t streams_per_session;
     int64_t stream_head_bytes;
     int64_t handshake_ms;
+    int64_t poll_wait_ms;
     int64_t look_interval_ms;
     int64_t probe_ms;
     int64_t replay_events;

@@ -17,9 +17,10 @@
 #include "conn_http.h"
 #include "conns.h"
 
-#define CONN_IOV_MAX    64 /* messages in one writev */
-#define CONN_WRITES_MAX 8  /* in one turn */
-#define CONN_READ_BYTES 4096
+#define CONN_IOV_MAX     64 /* messages in one writev */
+#define CONN_WRITES_MAX  8  /* in one turn */
+#define CONN_READ_BYTES  4096
+#define CONN_EXTRA_BYTES 16384
 
 static const char *const state_names[] = {
     [CONN_HEAD] = "head",         [CONN_WAITING] = "waiting", [CONN_LIVE] = "live",
@@ -93,17 +94,16 @@ void conn_accept(struct conns *set, int fd)
     }
 }
 
-/* A reference of one's own to what the set shares, which may be NULL for want of memory. */
-static struct msg *shared(struct msg *m)
-{
-    return m == NULL ? NULL : msg_ref(m);
-}
-
 /* ---- Writing ---- */
 
 static bool is_held(const struct conn *c)
 {
     return c->state == CONN_LIVE && c->session->held;
+}
+
+static bool may_write(const struct conn *c)
+{
+    return c->state != CONN_LIVE || !(c->session->held || c->transport->waits_for_mark);
 }
 
 static void set_congested(struct conn *c, bool congested)
@@ -133,17 +133,32 @@ void conn_touch(struct conn *c)
     touch(c, false);
 }
 
-bool conn_queue(struct conn *c, struct msg *m)
+bool conn_push(struct conn *c, struct msg *m)
 {
-    bool queued = m != NULL && queue_push(&c->out, m);
-
-    msg_unref(m);
-    if (!queued) {
+    if (m == NULL || !queue_push(&c->out, m)) {
         conn_close(c, REASON_MEMORY);
         return false;
     }
-    conn_touch(c);
     return true;
+}
+
+bool conn_queue(struct conn *c, struct msg *m)
+{
+    bool queued = conn_push(c, m);
+
+    msg_unref(m);
+    if (queued) {
+        conn_touch(c);
+    }
+    return queued;
+}
+
+bool conn_queue_buf(struct conn *c, struct buf *b)
+{
+    struct msg *m = msg_from_buf(b);
+
+    buf_clear(b);
+    return conn_queue(c, m);
 }
 
 /* The end of what is to be written: tell the peer, and wait for his end. */
@@ -210,7 +225,7 @@ static void write_pending(struct conn *c)
  * closed. */
 static bool make_room(struct conn *c, size_t more)
 {
-    if (!c->blocked && !is_held(c)) {
+    if (!c->blocked && may_write(c)) {
         write_pending(c);
     }
     if (c->state == CONN_CLOSED) {
@@ -229,11 +244,12 @@ void conn_deliver(struct hub_sub *sub, struct msg *m, bool bulk)
     size_t bound = (size_t)c->set->settings->stream_queue_bytes;
 
     assert(c->state == CONN_LIVE);
-    if (c->out.bytes + m->sse_len > bound && !make_room(c, m->sse_len)) {
+    size_t n = m->forms[MSG_SSE].n; /* a frame has about as many */
+
+    if (c->out.bytes + n > bound && !make_room(c, n)) {
         return;
     }
-    if (!queue_push(&c->out, m)) {
-        conn_close(c, REASON_MEMORY);
+    if (!conn_push(c, m)) {
         return;
     }
     c->set->stats->counts[STAT_DELIVERIES]++;
@@ -250,8 +266,26 @@ static void stop_watching_room(struct conn *c)
     }
 }
 
+/* Only outside of looks. False: closed, or finished. */
+static bool put_mark(struct conn *c)
+{
+    struct msg *mark = conns_mark(c->set, c->filter);
+
+    c->mark_due = false;
+    if (mark == NULL) {
+        conn_close(c, REASON_MEMORY);
+        return false;
+    }
+    bool more = c->transport->mark(c, mark);
+
+    msg_unref(mark);
+    return more;
+}
+
 void conn_flush(struct conn *c)
 {
+    bool can_mark = c->state == CONN_LIVE && !c->set->looking;
+
     list_remove(&c->in_dirty);
     if (c->state == CONN_CLOSED) {
         return;
@@ -260,23 +294,19 @@ void conn_flush(struct conn *c)
         stop_watching_room(c);
         return;
     }
-    if (c->mark_due && !c->set->looking && c->state == CONN_LIVE) {
-        struct msg *mark = conns_mark(c->set);
-
-        if (mark == NULL || !queue_push(&c->out, mark)) {
-            conn_close(c, REASON_MEMORY);
-            return;
-        }
-        c->mark_due = false;
+    if (c->mark_due && can_mark && !put_mark(c)) {
+        return;
     }
-    write_pending(c);
+    if (may_write(c)) {
+        write_pending(c);
+    }
 }
 
 /* ---- Reading ---- */
 
-/* After the head a client has nothing to say; a little (a pipelined request) is passed over. */
-static void take_extra(struct conn *c, size_t n)
+void conn_take_extra(struct conn *c, char *bytes, size_t n)
 {
+    (void)bytes;
     c->extra_bytes += (uint32_t)n;
     if (c->extra_bytes > CONN_EXTRA_BYTES) {
         conn_close(c, REASON_FLOOD);
@@ -292,8 +322,10 @@ static void on_readable(struct conn *c)
         conn_close(c, REASON_PEER);
     } else if (n > 0 && c->state == CONN_HEAD) {
         conn_http_take(c, (struct slice){bytes, (size_t)n});
+    } else if (n > 0 && c->transport != NULL) {
+        c->transport->take(c, bytes, (size_t)n);
     } else if (n > 0) {
-        take_extra(c, (size_t)n);
+        conn_take_extra(c, bytes, (size_t)n);
     } else if (errno != EAGAIN && errno != EINTR) {
         conn_close(c, errno == ECONNRESET ? REASON_PEER : REASON_ERROR);
     }
@@ -313,6 +345,25 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 }
 
 /* ---- Life ---- */
+
+void conn_set_transport(struct conn *c, const struct conn_transport *transport)
+{
+    assert(c->transport == NULL);
+    c->transport = transport;
+    queue_set_form(&c->out, transport->form);
+    queue_set_form(&c->handshake->replay, transport->form);
+}
+
+void conn_wait(struct conn *c)
+{
+    struct conns *set = c->set;
+
+    c->ends_ms = clock_ms() + set->settings->handshake_ms;
+    wheel_add(&set->wheel, &c->timer, c->ends_ms);
+    conn_set_state(c, CONN_WAITING);
+    buf_clear(&c->handshake->head); /* its work is done */
+    set->feed.wake(set->feed.ctx);
+}
 
 static void unlink_from_all(struct conn *c)
 {
@@ -345,6 +396,18 @@ static int64_t life_s(const struct settings *s, int64_t expires_in_s)
     return age_s < expires_in_s + 1 ? age_s : expires_in_s + 1;
 }
 
+/* It is to be looked at then, or at its end. */
+static void set_timer(struct conn *c, int64_t at_ms)
+{
+    wheel_add(&c->set->wheel, &c->timer, at_ms < c->ends_ms ? at_ms : c->ends_ms);
+}
+
+void conn_set_end(struct conn *c, int64_t ends_ms)
+{
+    c->ends_ms = ends_ms;
+    set_timer(c, clock_ms() + c->set->settings->stream_heartbeat_ms);
+}
+
 bool conn_attach(struct conn *c, const struct handshake_answer *answer)
 {
     const struct settings *settings = c->set->settings;
@@ -368,12 +431,11 @@ bool conn_attach(struct conn *c, const struct handshake_answer *answer)
         return false;
     }
     conns_session_alive(c->set, c->session);
+    c->sub.filter = c->filter;
+    set_timer(c, now + settings->stream_heartbeat_ms);
     if (!c->handshake->was_live) {
-        c->ends_ms = now + 1000 * life_s(c->set->settings, answer->expires_in_s);
+        conn_set_end(c, now + 1000 * life_s(settings, answer->expires_in_s));
     }
-    int64_t beat_ms = now + settings->stream_heartbeat_ms;
-
-    wheel_add(&c->set->wheel, &c->timer, beat_ms < c->ends_ms ? beat_ms : c->ends_ms);
     conn_set_state(c, CONN_LIVE);
     c->set->stats->counts[STAT_STREAMS]++;
     displace_oldest(c);
@@ -390,6 +452,7 @@ void conn_resync(struct conn *c, const char *reason)
     }
     h->token = c->session->token;
     h->was_live = true;
+    queue_set_form(&h->replay, c->transport->form);
     handshake_reset(h, reason);
     unlink_from_all(c);
     queue_drop_unsent(&c->out);
@@ -415,16 +478,13 @@ void conn_bye(struct conn *c, enum reason reason, int64_t retry_ms)
         conn_close(c, reason);
         return;
     }
-    if (c->mark_due && !c->set->looking && !is_held(c)) {
-        c->mark_due = false;
-        if (!conn_queue(c, shared(conns_mark(c->set)))) {
-            return;
-        }
+    if (c->mark_due && !c->set->looking && !is_held(c) && !put_mark(c)) {
+        return;
     }
     if (is_held(c)) {
         queue_drop_unsent(&c->out);
     }
-    if (c->transport->bye(c, retry_ms)) {
+    if (c->transport->bye(c, reason, retry_ms)) {
         conn_finish(c, reason);
     }
 }
@@ -446,7 +506,12 @@ void conn_close(struct conn *c, enum reason reason)
     c->handshake = NULL;
     list_remove(&c->in_dirty);
     wheel_remove(&c->timer);
+    free(c->filter);
+    c->filter = NULL;
     queue_clear(&c->out);
+    if (c->transport != NULL && c->transport->closed != NULL) {
+        c->transport->closed(c);
+    }
     event_del(&c->ev);
     close(c->fd);
     c->fd = -1;
@@ -465,11 +530,14 @@ static void beat(struct conn *c, int64_t now_ms)
 
     if (due && queue_empty(&c->out) && !is_held(c)) {
         bool can_mark = c->state == CONN_LIVE && !c->set->looking;
-        struct msg *m = can_mark ? conns_mark(c->set) : c->set->beat;
 
-        if (!conn_queue(c, shared(m))) {
+        if (can_mark && !put_mark(c)) {
             return;
         }
+        if ((!can_mark || c->transport->beats_always) && !c->transport->beat(c)) {
+            return;
+        }
+        conn_touch(c);
         c->wrote_ms = now_ms;
     }
     int64_t next = c->wrote_ms + period + clock_jitter(0, period / 3);
@@ -477,13 +545,15 @@ static void beat(struct conn *c, int64_t now_ms)
     if (next <= now_ms) {
         next = now_ms + WHEEL_TICK_MS;
     }
-    wheel_add(&c->set->wheel, &c->timer, next < c->ends_ms ? next : c->ends_ms);
+    set_timer(c, next);
 }
 
 static void live_due(struct conn *c, int64_t now_ms)
 {
     if (!queue_empty(&c->out) && now_ms - c->wrote_ms > CONN_STUCK_MS) {
         conn_close(c, REASON_SLOW);
+    } else if (now_ms >= c->ends_ms && c->mark_due && c->set->looking) {
+        wheel_add(&c->set->wheel, &c->timer, now_ms + WHEEL_TICK_MS); /* its mark goes first */
     } else if (now_ms >= c->ends_ms) {
         conn_bye(c, REASON_AGE, clock_jitter(0, CONN_RENEW_MS));
     } else {

@@ -14,18 +14,19 @@
 #include <stdint.h>
 
 #include "common/list.h"
+#include "filter.h"
 #include "handshake.h"
 #include "hub.h"
+#include "msg.h"
 #include "queue.h"
 #include "reason.h"
 #include "session.h"
 #include "wheel.h"
 
-#define CONN_MAX_BYTES   512   /* of memory for each, beside what the kernel takes */
-#define CONN_DRAIN_MS    5000  /* to take what was last written and to close */
-#define CONN_RENEW_MS    500   /* at most, until a stream that reached its age is back */
-#define CONN_STUCK_MS    60000 /* without taking anything of what waits */
-#define CONN_EXTRA_BYTES 16384 /* that a client may send after its request head */
+#define CONN_MAX_BYTES 512   /* of memory for each, beside what the kernel takes */
+#define CONN_DRAIN_MS  5000  /* to take what was last written and to close */
+#define CONN_RENEW_MS  500   /* at most, until a stream that reached its age is back */
+#define CONN_STUCK_MS  60000 /* without taking anything of what waits */
 
 /* The state is also the list of struct conns that a connection is in. */
 enum conn_state {
@@ -39,15 +40,36 @@ enum conn_state {
 
 struct conn;
 struct conns;
+struct poll; /* in conn_poll.c */
+struct ws;   /* in conn_ws.c */
 
-/* How a kind of stream says what there is to say. Each makes the bytes and queues them. */
+/* What is said of a stream that is attached. */
+struct conn_greeting {
+    enum resume resume;
+    struct slice cursor; /* that it starts from; empty when a reset follows */
+    int64_t session_id, expires_in_s;
+};
+
+/* How a kind of stream says what there is to say. Each makes the bytes and queues them; what
+ * returns false has closed the connection. */
 struct conn_transport {
-    /* The stream is attached. id: the cursor it starts from, empty when a reset follows. */
-    bool (*connected)(struct conn *c, struct slice id, int64_t session_id, int64_t expires_in_s);
+    enum msg_form form;
+    bool (*connected)(struct conn *c, const struct conn_greeting *greeting);
     /* reason: a literal of the protocol. */
     bool (*reset)(struct conn *c, const char *reason, int64_t within_s);
+    /* All that was read from the log is pending; mark says so, and is borrowed. */
+    bool (*mark)(struct conn *c, struct msg *mark);
+    /* Nothing was written for a while, and (unless beats_always) there is no mark to write. */
+    bool (*beat)(struct conn *c);
+    /* What ends a stream: its session is over; or it may come back after a while. */
     bool (*auth_over)(struct conn *c);
-    bool (*bye)(struct conn *c, int64_t retry_ms);
+    bool (*bye)(struct conn *c, enum reason reason, int64_t retry_ms);
+    /* The client has sent something after its request. May close c. */
+    void (*take)(struct conn *c, char *bytes, size_t n);
+    /* c is being closed: frees what the transport owns. NULL: nothing. */
+    void (*closed)(struct conn *c);
+    bool waits_for_mark; /* nothing is written before */
+    bool beats_always;   /* also beside a mark */
 };
 
 struct conn {
@@ -60,14 +82,19 @@ struct conn {
     struct queue out;
     struct conns *set;                      /* borrowed: outlives all connections */
     struct session *session;                /* borrowed while linked by in_session; else NULL */
+    struct filter *filter;                  /* owned; NULL: all rooms */
     struct handshake *handshake;            /* owned; NULL once live */
     const struct conn_transport *transport; /* static; NULL until the stream is open */
+    union {                                 /* owned by the transport; NULL: it needs none */
+        struct poll *poll;
+        struct ws *ws;
+    };
     uint64_t id;
     int64_t opened_ms;
     int64_t wrote_ms; /* when the socket last took something */
     int64_t ends_ms;  /* the end of the stream's life, or the deadline of the state */
     int fd;
-    uint32_t extra_bytes; /* received after the head */
+    uint32_t extra_bytes; /* received after the head, where nothing is to be received */
     enum reason reason;   /* of the end, while draining */
     enum conn_state state;
     bool blocked;   /* the socket is full: waits for EV_WRITE */
@@ -80,9 +107,21 @@ void conn_accept(struct conns *set, int fd);
 
 void conn_set_state(struct conn *c, enum conn_state to);
 
+/* What is said from now on is said in this way; once, before anything is. */
+void conn_set_transport(struct conn *c, const struct conn_transport *transport);
+/* The request is understood: the feed is to say whose stream it is. */
+void conn_wait(struct conn *c);
+/* The client sent what a stream of one direction has no use for. A little (a pipelined request) is
+ * passed over; much closes c. */
+void conn_take_extra(struct conn *c, char *bytes, size_t n);
+
 /* Appends what must not be lost; false when out of memory, and the connection is then closed. The
  * reference of m is taken over (NULL, for want of memory, is allowed). */
 bool conn_queue(struct conn *c, struct msg *m) __attribute__((warn_unused_result));
+/* The same for the bytes of a buffer, which is cleared. */
+bool conn_queue_buf(struct conn *c, struct buf *b) __attribute__((warn_unused_result));
+/* Appends without having it written before the rest; m is borrowed. False: c is closed. */
+bool conn_push(struct conn *c, struct msg *m) __attribute__((warn_unused_result));
 /* Something is pending: it will be written before the loop sleeps. */
 void conn_touch(struct conn *c);
 
@@ -96,6 +135,9 @@ void conn_deliver(struct hub_sub *sub, struct msg *m, bool bulk);
  * hub from now on. False when out of memory, and it is then closed. */
 bool conn_attach(struct conn *c, const struct handshake_answer *answer)
     __attribute__((warn_unused_result));
+
+/* Its stream ends then, unless something else ends it. */
+void conn_set_end(struct conn *c, int64_t ends_ms);
 
 /* Live no more: c waits to be attached anew, and is then told that something may be missing. */
 void conn_resync(struct conn *c, const char *reason);

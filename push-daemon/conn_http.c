@@ -3,24 +3,22 @@
  */
 #include "conn_http.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
+#include "answer.h"
 #include "common/err.h"
-#include "common/log.h"
 #include "common/token.h"
+#include "conn_poll.h"
 #include "conn_sse.h"
+#include "conn_ws.h"
 #include "conns.h"
 #include "http1.h"
+#include "ws_upgrade.h"
 
-#define ANSWER_MAX_BYTES    4096
 #define CORS_MAX_BYTES      1024
 #define ORIGIN_MAX_BYTES    256
 #define STATUS_HEAD_TOO_BIG 431 /* RFC 6585 */
-
-static const char allowed_methods[] = "Allow: GET, HEAD, OPTIONS\r\n";
 
 /* One request; all slices are borrowed from the handshake's buffer. */
 struct request {
@@ -31,61 +29,39 @@ struct request {
 
 /* ---- Plain answers ---- */
 
-/* Queues a whole answer and ends the connection. extra: header lines; type NULL: no body. */
+/* What every answer to this request has. */
+static struct answer answer_of(const struct request *r, const char *extra)
+{
+    return (struct answer){
+        .extra = extra, .cors = buf_slice(&r->cors), .head_only = r->head.method == HTTP1_HEAD};
+}
+
+/* Ends the connection after an answer that was queued. */
+static void end(struct request *r, bool queued, enum reason reason)
+{
+    if (queued) {
+        conn_finish(r->c, reason);
+    }
+}
+
 static void answer(struct request *r, int status, const char *title, const char *extra,
                    const char *type, const char *body)
 {
-    struct buf b;
+    struct answer a = answer_of(r, extra);
 
-    buf_init(&b, ANSWER_MAX_BYTES);
-    buf_printf(&b, "HTTP/1.1 %d %s\r\n", status, title);
-    buf_puts(&b, "Connection: close\r\nCache-Control: no-store\r\n"
-                 "X-Content-Type-Options: nosniff\r\n");
-    buf_puts(&b, extra);
-    buf_put_slice(&b, buf_slice(&r->cors));
-    if (type != NULL) {
-        buf_printf(&b, "Content-Type: %s\r\nContent-Length: %zu\r\n", type, strlen(body));
-    }
-    buf_puts(&b, "\r\n");
-    if (type != NULL && r->head.method != HTTP1_HEAD) {
-        buf_puts(&b, body);
-    }
-    struct msg *m = msg_from_buf(&b);
-
-    buf_clear(&b);
-    if (conn_queue(r->c, m)) {
-        conn_finish(r->c, status / 100 == 4 ? REASON_BAD_REQUEST : REASON_ANSWERED);
-    }
+    a.status = status;
+    a.title = title;
+    a.type = type;
+    a.body = slice_of(body);
+    end(r, answer_queue(r->c, &a), REASON_ANSWERED);
 }
 
-/* Answers with a JSON object, which is taken over; NULL (no memory) closes. */
-static void answer_json(struct request *r, int status, const char *title, const char *extra,
-                        const char *type, json_t *object)
+static void answer_err(struct request *r, int status, enum confab_err err, const char *extra)
 {
-    char *body = object == NULL ? NULL : json_dumps(object, JSON_COMPACT);
+    struct answer a = answer_of(r, extra);
+    bool queued = answer_problem(r->c, &a, status, err);
 
-    json_decref(object);
-    if (body == NULL) {
-        conn_close(r->c, REASON_MEMORY);
-        return;
-    }
-    answer(r, status, title, extra, type, body);
-    free(body);
-}
-
-static void answer_problem(struct request *r, int status, enum confab_err err, const char *extra)
-{
-    const char *title = err_title(err);
-
-    answer_json(r, status, title, extra, "application/problem+json",
-                json_pack("{s:s,s:s,s:i,s:s,s:o}", "type", "about:blank", "title", title, "status",
-                          status, "code", err_code(err), "request_id",
-                          json_sprintf("push-%llu", (unsigned long long)r->c->id)));
-}
-
-static void answer_err(struct request *r, enum confab_err err, const char *extra)
-{
-    answer_problem(r, err_http_status(err), err, extra);
+    end(r, queued, a.status / 100 == 4 ? REASON_BAD_REQUEST : REASON_ANSWERED);
 }
 
 static void answer_health(struct request *r)
@@ -93,8 +69,8 @@ static void answer_health(struct request *r)
     const struct conn_feed *feed = &r->c->set->feed;
     bool healthy = feed->healthy(feed->ctx);
 
-    answer_json(r, healthy ? 200 : 503, healthy ? "OK" : "Service unavailable", "",
-                "application/json", json_pack("{s:s}", "status", healthy ? "ok" : "unavailable"));
+    answer(r, healthy ? 200 : 503, healthy ? "OK" : "Service unavailable", NULL, "application/json",
+           healthy ? "{\"status\":\"ok\"}" : "{\"status\":\"unavailable\"}");
 }
 
 /* ---- Origins ---- */
@@ -148,85 +124,192 @@ static bool check_origin(struct request *r)
 /* ---- Streams ---- */
 
 /* Where the client wants to go on. What is no cursor cannot be continued from, and that is told. */
-static void take_resume(struct handshake *h, struct slice id)
+static void take_resume(struct request *r, struct slice id)
 {
+    struct handshake *h = r->c->handshake;
+    struct slice cursor;
+
     if (id.n == 0) {
         h->resume = RESUME_NOW;
-    } else if (cursor_parse(id, &h->cursor) == CONFAB_OK) {
+    } else if (!filter_cut_cursor(r->c->filter, id, &cursor)) {
+        handshake_reset(h, "filter");
+    } else if (cursor_parse(cursor, &h->cursor) == CONFAB_OK) {
         h->resume = RESUME_CURSOR;
     } else {
         handshake_reset(h, "expired");
     }
 }
 
-/* The header wins: a browser repeats the address of its first request for ever, and adds to it what
- * it has seen since. False: out of memory. */
-static bool take_last_event_id(struct handshake *h, const struct http1_head *head)
+/* The parameter of that name, decoded, into *out, whose data the caller frees. NULL when it is
+ * absent; broken escapes are told by *good. False: out of memory. */
+static bool find_parameter(struct slice query, const char *name, struct slice *out, bool *good)
 {
     struct slice encoded;
-
-    if (head->last_event_id.n > 0) {
-        take_resume(h, head->last_event_id);
-        return true;
-    }
-    if (!http1_query_find(head->query, "last_event_id", &encoded)) {
-        return true;
-    }
-    char *id = malloc(encoded.n + 1);
     size_t len = 0;
 
-    if (id == NULL) {
+    *out = (struct slice){NULL, 0};
+    *good = true;
+    if (!http1_query_find(query, name, &encoded)) {
+        return true;
+    }
+    char *text = malloc(encoded.n + 1);
+
+    if (text == NULL) {
         return false;
     }
-    if (str_percent_decode(encoded, true, id, &len)) {
-        take_resume(h, (struct slice){id, len});
-    } else {
-        handshake_reset(h, "expired");
-    }
-    free(id);
+    *good = str_percent_decode(encoded, true, text, &len);
+    *out = (struct slice){text, *good ? len : 0};
     return true;
 }
 
-static void open_stream(struct request *r)
+/* The header wins: a browser repeats the address of its first request for ever, and adds to it what
+ * it has seen since. False: c is closed. */
+static bool take_cursor(struct request *r, const char *parameter)
+{
+    struct slice id;
+    bool good;
+
+    if (r->head.last_event_id.n > 0) {
+        take_resume(r, r->head.last_event_id);
+        return true;
+    }
+    if (!find_parameter(r->head.query, parameter, &id, &good)) {
+        conn_close(r->c, REASON_MEMORY);
+        return false;
+    }
+    if (good) {
+        take_resume(r, id);
+    } else {
+        handshake_reset(r->c->handshake, "expired");
+    }
+    free((char *)id.p);
+    return true;
+}
+
+/* The rooms that the stream is narrowed to. False: answered, or closed. */
+static bool take_filter(struct request *r)
+{
+    struct slice rooms;
+    bool good;
+    enum confab_err err = CONFAB_OK;
+
+    if (!find_parameter(r->head.query, "rooms", &rooms, &good)) {
+        conn_close(r->c, REASON_MEMORY);
+        return false;
+    }
+    if (rooms.p != NULL) {
+        err = good ? filter_parse(rooms, &r->c->filter) : CONFAB_BAD_REQUEST;
+    }
+    free((char *)rooms.p);
+    if (err != CONFAB_OK) {
+        answer_err(r, 0, err, NULL);
+    }
+    return err == CONFAB_OK;
+}
+
+/* A kind of stream, by its path below path_prefix. */
+struct stream_kind {
+    const char *path;
+    const char *cursor_parameter;
+    const char *type; /* of the answer to HEAD; NULL: only GET is understood */
+    /* Says what opens such a stream. False: answered otherwise, or closed. */
+    bool (*open)(struct request *r);
+    bool stops_for_good; /* 204 makes its clients give up */
+};
+
+static bool open_sse(struct request *r)
+{
+    return conn_sse_open(r->c, buf_slice(&r->cors));
+}
+
+static bool open_poll(struct request *r)
+{
+    return conn_poll_open(r->c, buf_slice(&r->cors));
+}
+
+/* A page of another site can open a WebSocket with our cookie, and only its Origin tells: without
+ * one, a credential must be shown that no browser adds by itself. */
+static bool may_open_ws(struct request *r)
+{
+    return r->head.origin.p != NULL || r->head.authorization.p != NULL;
+}
+
+static bool open_ws(struct request *r)
+{
+    enum confab_err err = CONFAB_UPGRADE_REQUIRED;
+    const char *extra = "Upgrade: websocket\r\nSec-WebSocket-Version: " WS_UPGRADE_VERSION "\r\n";
+
+    switch (ws_upgrade_check(&r->head)) {
+    case WS_UPGRADE_NONE:
+    case WS_UPGRADE_OTHER_VERSION:
+        break;
+    case WS_UPGRADE_BAD:
+        err = CONFAB_BAD_REQUEST;
+        break;
+    case WS_UPGRADE_GOOD:
+        err = may_open_ws(r) ? CONFAB_OK : CONFAB_BAD_ORIGIN;
+        break;
+    }
+    /* A client is to wait for the answer before it sends frames. */
+    if (err == CONFAB_OK && r->head.bytes < r->c->handshake->head.len) {
+        err = CONFAB_BAD_REQUEST;
+    }
+    if (err != CONFAB_OK) {
+        answer_err(r, 0, err, err == CONFAB_UPGRADE_REQUIRED ? extra : NULL);
+        return false;
+    }
+    return conn_ws_open(r->c, r->head.websocket_key);
+}
+
+static const struct stream_kind stream_kinds[] = {
+    {"/stream", "last_event_id", "text/event-stream; charset=utf-8", open_sse, true},
+    {"/ws", "last_event_id", NULL, open_ws, false},
+    {"/poll", "after", "application/json", open_poll, false},
+};
+
+static void open_stream(struct request *r, const struct stream_kind *kind)
 {
     struct conn *c = r->c;
     struct handshake *h = c->handshake;
-    struct slice cors = buf_slice(&r->cors);
     const struct cookie_site site = {r->head.host, c->set->settings->path_prefix};
     struct slice token;
+    bool known = token_from_headers(r->head.authorization, r->head.cookie, &site, &token) &&
+                 token_hash(token, &h->token);
 
-    if (!token_from_headers(r->head.authorization, r->head.cookie, &site, &token) ||
-        !token_hash(token, &h->token)) {
-        conn_sse_refuse(c, cors);
+    if (known && kind->stops_for_good && dead_has(&c->set->dead, &h->token)) {
+        answer(r, 204, "No Content", NULL, NULL, NULL);
         return;
     }
-    if (dead_has(&c->set->dead, &h->token)) {
-        answer(r, 204, "No Content", "", NULL, NULL);
+    if (!take_filter(r) || !take_cursor(r, kind->cursor_parameter) || !kind->open(r)) {
         return;
     }
-    if (!take_last_event_id(h, &r->head)) {
-        conn_close(c, REASON_MEMORY);
-        return;
+    if (known) {
+        conn_wait(c);
+    } else if (c->transport->auth_over(c)) {
+        conn_finish(c, REASON_AUTH);
     }
-    conn_sse_open(c, cors);
 }
 
-static void answer_stream(struct request *r)
+static void answer_stream(struct request *r, const struct stream_kind *kind)
 {
     if (!check_origin(r)) {
-        answer_err(r, CONFAB_BAD_ORIGIN, "");
+        answer_err(r, 0, CONFAB_BAD_ORIGIN, NULL);
+        return;
+    }
+    if (kind->type == NULL && r->head.method != HTTP1_GET) {
+        answer_err(r, 0, CONFAB_METHOD_NOT_ALLOWED, "Allow: GET\r\n");
         return;
     }
     switch (r->head.method) {
     case HTTP1_GET:
         if (r->head.has_body) {
-            answer_err(r, CONFAB_BAD_REQUEST, "");
+            answer_err(r, 0, CONFAB_BAD_REQUEST, NULL);
         } else {
-            open_stream(r);
+            open_stream(r, kind);
         }
         break;
     case HTTP1_HEAD:
-        answer(r, 200, "OK", "", "text/event-stream; charset=utf-8", "");
+        answer(r, 200, "OK", NULL, kind->type, NULL);
         break;
     case HTTP1_OPTIONS:
         answer(r, 204, "No Content",
@@ -238,36 +321,44 @@ static void answer_stream(struct request *r)
         break;
     case HTTP1_OTHER:
     case HTTP1_METHOD_MAX:
-        answer_err(r, CONFAB_METHOD_NOT_ALLOWED, allowed_methods);
+        answer_err(r, 0, CONFAB_METHOD_NOT_ALLOWED, "Allow: GET, HEAD, OPTIONS\r\n");
         break;
     }
 }
 
 /* ---- Requests ---- */
 
-static bool is_stream_path(const struct request *r)
+/* The kind of stream that lives at the request's path, or NULL. */
+static const struct stream_kind *find_stream(const struct request *r)
 {
     struct slice prefix = slice_of(r->c->set->settings->path_prefix);
     struct slice path = r->head.path;
 
     if (!slice_starts(path, prefix)) {
-        return false;
+        return NULL;
     }
     struct slice rest = {path.p + prefix.n, path.n - prefix.n};
 
-    return slice_eq(rest, SLICE_LITERAL("/stream"));
+    for (size_t i = 0; i < sizeof stream_kinds / sizeof *stream_kinds; i++) {
+        if (slice_eq(rest, slice_of(stream_kinds[i].path))) {
+            return &stream_kinds[i];
+        }
+    }
+    return NULL;
 }
 
 static void answer_request(struct request *r)
 {
-    if (is_stream_path(r)) {
-        answer_stream(r);
+    const struct stream_kind *kind = find_stream(r);
+
+    if (kind != NULL) {
+        answer_stream(r, kind);
     } else if (!slice_eq(r->head.path, SLICE_LITERAL("/health"))) {
-        answer_err(r, CONFAB_NO_ROUTE, "");
+        answer_err(r, 0, CONFAB_NO_ROUTE, NULL);
     } else if (r->head.method == HTTP1_GET || r->head.method == HTTP1_HEAD) {
         answer_health(r);
     } else {
-        answer_err(r, CONFAB_METHOD_NOT_ALLOWED, "Allow: GET, HEAD\r\n");
+        answer_err(r, 0, CONFAB_METHOD_NOT_ALLOWED, "Allow: GET, HEAD\r\n");
     }
 }
 
@@ -288,7 +379,7 @@ void conn_http_take(struct conn *c, struct slice bytes)
     if (err == CONFAB_OK) {
         answer_request(&r);
     } else {
-        answer_problem(&r, err == CONFAB_TOO_BIG ? STATUS_HEAD_TOO_BIG : 400, err, "");
+        answer_err(&r, err == CONFAB_TOO_BIG ? STATUS_HEAD_TOO_BIG : 400, err, NULL);
     }
     buf_clear(&r.cors);
 }

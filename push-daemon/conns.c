@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "common/log.h"
 #include "conn_sse.h"
+#include "said.h"
 
 #define CURSOR_TEXT_MAX_BYTES 32768
 
@@ -200,13 +201,31 @@ void conns_set_late(struct conns *set, bool late)
     }
 }
 
-struct msg *conns_mark(struct conns *set)
+static struct msg *filtered_mark(const struct conns *set, const struct filter *filter)
+{
+    struct buf cursor;
+
+    buf_init(&cursor, CURSOR_TEXT_MAX_BYTES);
+    filter_put_cursor(filter, buf_slice(&set->cursor), &cursor);
+    struct msg *m = buf_failed(&cursor) ? NULL : said_mark(buf_slice(&cursor), set->late);
+
+    buf_clear(&cursor);
+    return m;
+}
+
+struct msg *conns_mark(struct conns *set, const struct filter *filter)
 {
     assert(!set->looking);
-    if (set->mark == NULL && !buf_failed(&set->cursor)) {
-        set->mark = conn_sse_mark(buf_slice(&set->cursor), set->late);
+    if (buf_failed(&set->cursor)) {
+        return NULL;
     }
-    return set->mark;
+    if (filter != NULL) {
+        return filtered_mark(set, filter);
+    }
+    if (set->mark == NULL) {
+        set->mark = said_mark(buf_slice(&set->cursor), set->late);
+    }
+    return set->mark == NULL ? NULL : msg_ref(set->mark);
 }
 
 /* ---- Sessions ---- */

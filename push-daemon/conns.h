@@ -67,8 +67,9 @@ void conns_clear(struct conns *set);
 /* Tells every stream to come back later, spread out, and closes all; accepts no more. */
 void conns_stop(struct conns *set);
 
-/* The newest mark, borrowed; NULL: out of memory. Only outside of looks. */
-struct msg *conns_mark(struct conns *set);
+/* The newest mark under a filter (NULL: none) with a reference for the caller; NULL: out of memory.
+ * Only outside of looks. */
+struct msg *conns_mark(struct conns *set, const struct filter *filter);
 /* Have conns_flush run, or the memory of closed connections freed, when the stack has unwound. */
 void conns_schedule_flush(struct conns *set);
 void conns_schedule_reap(struct conns *set);

@@ -151,7 +151,7 @@ static bool publish(struct feed *feed, const struct msg_event *event)
         feed->wake = true;
     }
     feed->stats->counts[STAT_EVENTS]++;
-    feed->stall_bytes += (int64_t)m->sse_len;
+    feed->stall_bytes += (int64_t)m->forms[MSG_SSE].n;
     msg_unref(m);
     return true;
 }

@@ -242,7 +242,11 @@ static void deliver_to_user(struct hub *h, struct hub_user *user, struct msg *m,
 
     list_for_each_safe(node, tmp, &user->subs)
     {
-        h->deliver(list_entry(node, struct hub_sub, in_user), m, bulk);
+        struct hub_sub *sub = list_entry(node, struct hub_sub, in_user);
+
+        if (filter_passes(sub->filter, m, user->id)) {
+            h->deliver(sub, m, bulk);
+        }
     }
 }
 
@@ -339,7 +343,7 @@ bool hub_publish(struct hub *h, struct msg *m)
 
 bool hub_may_see(const struct hub_sub *sub, const struct msg *m)
 {
-    return user_may_see(sub->user, m);
+    return user_may_see(sub->user, m) && filter_passes(sub->filter, m, sub->user->id);
 }
 
 bool hub_has_others(const struct hub_sub *sub)

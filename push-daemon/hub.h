@@ -16,6 +16,7 @@
 
 #include "common/list.h"
 #include "common/map.h"
+#include "filter.h"
 #include "msg.h"
 
 /* A room with more members is served behind the others (see hub_deliver_fn). */
@@ -25,6 +26,7 @@
 struct hub_sub {
     struct list in_user;   /* among the subscribers of user */
     struct hub_user *user; /* borrowed: lives as long as it has subscribers; NULL: not attached */
+    const struct filter *filter; /* borrowed: outlives the attachment; NULL: all rooms */
 };
 
 /*

@@ -24,12 +24,23 @@ void queue_clear(struct queue *q)
         msg_unref(*slot(q, i));
     }
     free(q->items);
-    queue_init(q);
+    *q = (struct queue){.form = q->form};
+}
+
+void queue_set_form(struct queue *q, enum msg_form form)
+{
+    assert(q->count == 0);
+    q->form = form;
 }
 
 bool queue_empty(const struct queue *q)
 {
     return q->count == 0;
+}
+
+static struct slice bytes_of(const struct queue *q, const struct msg *m)
+{
+    return m->forms[q->form];
 }
 
 static bool grow(struct queue *q)
@@ -56,20 +67,31 @@ static bool grow(struct queue *q)
 
 bool queue_push(struct queue *q, struct msg *m)
 {
-    if (m->sse_len == 0) {
+    if (!msg_encode(m, q->form)) {
+        return false;
+    }
+    size_t n = bytes_of(q, m).n;
+
+    if (n == 0) {
         return true;
     }
     if (q->count == q->cap && !grow(q)) {
         return false;
     }
     *slot(q, q->count++) = msg_ref(m);
-    q->bytes += m->sse_len;
+    q->bytes += n;
     return true;
+}
+
+struct msg *queue_at(const struct queue *q, uint32_t i)
+{
+    assert(i < q->count);
+    return *slot(q, i);
 }
 
 bool queue_move(struct queue *from, struct queue *to)
 {
-    assert(from->offset == 0);
+    assert(from->offset == 0 && from->form == to->form);
     for (uint32_t i = 0; i < from->count; i++) {
         if (!queue_push(to, *slot(from, i))) {
             return false;
@@ -85,9 +107,9 @@ int queue_iov(const struct queue *q, struct iovec *iov, int max)
     size_t offset = q->offset;
 
     for (; (uint32_t)n < q->count && n < max; n++) {
-        struct msg *m = *slot(q, (uint32_t)n);
+        struct slice bytes = bytes_of(q, *slot(q, (uint32_t)n));
 
-        iov[n] = (struct iovec){.iov_base = m->sse + offset, .iov_len = m->sse_len - offset};
+        iov[n] = (struct iovec){.iov_base = (char *)bytes.p + offset, .iov_len = bytes.n - offset};
         offset = 0;
     }
     return n;
@@ -106,7 +128,7 @@ void queue_advance(struct queue *q, size_t bytes)
     assert(bytes <= q->bytes);
     q->bytes -= bytes;
     while (bytes > 0) {
-        size_t left = (*slot(q, 0))->sse_len - q->offset;
+        size_t left = bytes_of(q, *slot(q, 0)).n - q->offset;
 
         if (bytes < left) {
             q->offset += (uint32_t)bytes;
@@ -127,7 +149,7 @@ void queue_drop_unsent(struct queue *q)
     while (q->count > keep) {
         struct msg *m = *slot(q, --q->count);
 
-        q->bytes -= m->sse_len;
+        q->bytes -= bytes_of(q, m).n;
         msg_unref(m);
     }
     if (q->count == 0) {

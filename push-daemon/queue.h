@@ -17,19 +17,26 @@ struct queue {
     uint32_t cap;       /* 0 or a power of two */
     uint32_t head;      /* index of the first */
     uint32_t count;
-    uint32_t offset; /* bytes of the first that are written */
-    size_t bytes;    /* still to be written */
+    uint32_t offset;    /* bytes of the first that are written */
+    size_t bytes;       /* still to be written */
+    enum msg_form form; /* in which all of it is written */
 };
 
 void queue_init(struct queue *q);
 void queue_clear(struct queue *q);
 bool queue_empty(const struct queue *q);
 
+/* In which form to write; of an empty queue only. */
+void queue_set_form(struct queue *q, enum msg_form form);
+
 /* Appends m and takes a reference of its own. False when out of memory; nothing is changed then. */
 bool queue_push(struct queue *q, struct msg *m) __attribute__((warn_unused_result));
 
 /* Appends all of from, which is then empty. False when out of memory; part may have been moved. */
 bool queue_move(struct queue *from, struct queue *to) __attribute__((warn_unused_result));
+
+/* The message at place i < q->count, 0 being the next to be written. Borrowed. */
+struct msg *queue_at(const struct queue *q, uint32_t i);
 
 /* Fills up to max of iov with what is to be written first; returns how many. */
 int queue_iov(const struct queue *q, struct iovec *iov, int max);

@@ -243,7 +243,7 @@ static bool replay_fits(const struct conns *set, const struct queue *replay, siz
 
 static void add_replay(const struct conns *set, struct handshake *h, struct msg *m)
 {
-    if (!replay_fits(set, &h->replay, m->sse_len)) {
+    if (!replay_fits(set, &h->replay, m->forms[MSG_SSE].n)) {
         h->refusal = "limit";
         queue_clear(&h->replay);
     } else if (!queue_push(&h->replay, m)) {
@@ -272,10 +272,12 @@ void round_take_replay(struct round *r, const struct conns *set, const struct pg
 
     if (m == NULL) {
         conn_close(h->conn, REASON_MEMORY);
-    } else {
-        add_replay(set, h, m);
-        msg_unref(m);
+        return;
     }
+    if (filter_passes(h->conn->filter, m, h->answer.user_id)) {
+        add_replay(set, h, m);
+    }
+    msg_unref(m);
 }
 
 /* ---- Attaching ---- */
@@ -308,17 +310,23 @@ static void check_cursor(struct handshake *h, const struct cursor *at)
  * from, and one that cannot says nothing of a cursor until the reset is told. */
 static bool say_connected(struct conn *c, const struct handshake *h)
 {
-    struct buf id;
+    struct buf cursor, id;
 
+    buf_init(&cursor, PARAM_MAX_BYTES);
     buf_init(&id, PARAM_MAX_BYTES);
     if (h->resume == RESUME_CURSOR) {
-        cursor_put(&h->cursor, &id);
+        cursor_put(&h->cursor, &cursor);
     } else if (h->resume == RESUME_NOW) {
-        buf_put_slice(&id, buf_slice(&c->set->cursor));
+        buf_put_slice(&cursor, buf_slice(&c->set->cursor));
     }
-    bool said =
-        c->transport->connected(c, buf_slice(&id), h->answer.session_id, h->answer.expires_in_s);
+    filter_put_cursor(c->filter, buf_slice(&cursor), &id);
+    const struct conn_greeting greeting = {.resume = h->resume,
+                                           .cursor = buf_slice(&id),
+                                           .session_id = h->answer.session_id,
+                                           .expires_in_s = h->answer.expires_in_s};
+    bool said = c->transport->connected(c, &greeting);
 
+    buf_clear(&cursor);
     buf_clear(&id);
     return said;
 }
@@ -333,15 +341,17 @@ static void greet(struct conn *c, struct handshake *h)
     if (!h->was_live && !say_connected(c, h)) {
         return;
     }
-    if (h->resume == RESUME_RESET &&
-        !c->transport->reset(c, h->reset_reason, c->set->settings->reset_within_s)) {
-        return;
+    if (h->resume == RESUME_RESET) {
+        c->set->stats->counts[STAT_RESETS]++;
+        if (!c->transport->reset(c, h->reset_reason, c->set->settings->reset_within_s)) {
+            return;
+        }
     }
     if (!queue_move(&h->replay, &c->out)) {
         conn_close(c, REASON_MEMORY);
         return;
     }
-    c->mark_due = h->resume != RESUME_NOW;
+    c->mark_due = c->mark_due || h->resume != RESUME_NOW;
     conn_touch(c);
 }
 

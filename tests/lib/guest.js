@@ -6,8 +6,10 @@
  */
 
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { Poller } from './poller.js';
 import { SseReader } from './sse.js';
 import { pause, waitFor } from './wait.js';
+import { WsReader } from './websocket.js';
 
 /** What the daemon is asked at; its unix socket has no name of its own. */
 export const DAEMON_URL = 'http://daemon.test';
@@ -102,6 +104,25 @@ export class Guest {
 
   headers() {
     return { Authorization: `Bearer ${this.token}` };
+  }
+
+  /** @param {{lastEventId?: string, headers?: Record<string, string>, path?: string}} [options] */
+  websocket({ lastEventId, headers = {}, path = '/ws' } = {}) {
+    return new WsReader(`ws+unix:${this.site.pushSocket}:${path}`, {
+      headers: { ...this.headers(), ...headers },
+      lastEventId,
+      giveUp: this.site.giveUp,
+    });
+  }
+
+  /** @param {{lastEventId?: string, path?: string}} [options] */
+  poller({ lastEventId, path = '/poll' } = {}) {
+    return new Poller(new URL(path, DAEMON_URL), {
+      headers: this.headers(),
+      lastEventId,
+      socketPath: this.site.pushSocket,
+      giveUp: this.site.giveUp,
+    });
   }
 
   /** @param {{lastEventId?: string, headers?: Record<string, string>, path?: string}} [options] */

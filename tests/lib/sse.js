@@ -6,15 +6,7 @@
  */
 
 import { request } from 'node:http';
-import { waitFor } from './wait.js';
-
-/**
- * @typedef {object} StreamEvent
- * @property {string} type
- * @property {any} data         parsed JSON
- * @property {string} [id]      as given with this very event
- * @property {number} at        Date.now() when it was read
- */
+import { Reader } from './reader.js';
 
 export class SseParser {
   #rest = '';
@@ -64,15 +56,7 @@ export class SseParser {
   }
 }
 
-export class SseReader {
-  /** @type {StreamEvent[]} */
-  events = [];
-  /** The newest cursor, to resume from. */
-  lastId = '';
-  status = 0;
-  /** @type {import('node:http').IncomingHttpHeaders} */
-  headers = {};
-  closed = false;
+export class SseReader extends Reader {
   #parser;
   #request;
 
@@ -82,10 +66,9 @@ export class SseReader {
    *          giveUp?: () => Error | undefined}} [options]
    */
   constructor(url, { headers = {}, lastEventId, socketPath, giveUp } = {}) {
-    this.giveUp = giveUp;
-    this.#parser = new SseParser((event) => this.#record(event));
+    super({ lastEventId, giveUp });
+    this.#parser = new SseParser(({ type, text, id }) => this.record({ type, data: JSON.parse(text), id }));
     const all = { Accept: 'text/event-stream', ...headers, ...(lastEventId && { 'Last-Event-ID': lastEventId }) };
-    this.lastId = lastEventId ?? '';
     this.#request = request(url, { headers: all, socketPath, agent: false }, (incoming) => {
       this.status = incoming.statusCode ?? 0;
       this.headers = incoming.headers;
@@ -104,47 +87,6 @@ export class SseReader {
 
   get retryMs() {
     return this.#parser.retryMs;
-  }
-
-  /** @param {{type: string, text: string, id: string | undefined}} event */
-  #record({ type, text, id }) {
-    if (id !== undefined) this.lastId = id;
-    this.events.push({ type, data: JSON.parse(text), id, at: Date.now() });
-  }
-
-  /** Resolves when the stream is open, with its `connected` event. */
-  async opened() {
-    return this.event('connected');
-  }
-
-  /**
-   * The first event of that type (after index `from`) that the predicate accepts.
-   *
-   * @param {string} type
-   * @param {(data: any) => boolean} [accept]
-   * @param {{from?: number, timeoutMs?: number}} [options]
-   * @returns {Promise<StreamEvent>}
-   */
-  event(type, accept = () => true, { from = 0, timeoutMs } = {}) {
-    return waitFor(
-      () => this.events.slice(from).find((event) => event.type === type && accept(event.data)),
-      { what: `event ${type}`, timeoutMs, giveUp: () => this.giveUp?.() ?? this.#noMore() },
-    );
-  }
-
-  /** Why no further event can come. */
-  #noMore() {
-    return this.closed ? new Error(`the stream ended: HTTP ${this.status}`) : undefined;
-  }
-
-  /** The messages in the order in which they came. */
-  messages() {
-    return this.events.filter((event) => event.type === 'message.new').map((event) => event.data.message);
-  }
-
-  /** Resolves when the server (or close()) ended the stream. */
-  ended(timeoutMs = 10_000) {
-    return waitFor(() => this.closed, { what: 'the end of the stream', timeoutMs, giveUp: this.giveUp });
   }
 
   close() {

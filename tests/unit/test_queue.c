@@ -16,8 +16,8 @@ static size_t fill(struct queue *q, struct msg *messages[MESSAGES], char expecte
     for (int i = 0; i < MESSAGES; i++) {
         messages[i] = event_of(i + 1, 1, 1, 0, "message.new");
         assert_true(queue_push(q, messages[i]));
-        memcpy(expected + len, messages[i]->sse, messages[i]->sse_len);
-        len += messages[i]->sse_len;
+        memcpy(expected + len, messages[i]->forms[MSG_SSE].p, messages[i]->forms[MSG_SSE].n);
+        len += messages[i]->forms[MSG_SSE].n;
     }
     assert_int_equal(q->bytes, len);
     return len;
@@ -83,7 +83,7 @@ static void test_push_while_writing(void **state)
     for (int i = 0; i < 1000; i++) {
         struct msg *m = event_of(i, 1, 1, 0, "x");
 
-        in += m->sse_len;
+        in += m->forms[MSG_SSE].n;
         assert_true(queue_push(&q, m));
         msg_unref(m);
         size_t some = q.bytes > 100 ? q.bytes - 100 + (size_t)i % 7 : 0;
@@ -105,10 +105,10 @@ static void test_drop_unsent(void **state)
     (void)state;
     queue_init(&q);
     fill(&q, messages, expected);
-    queue_advance(&q, messages[0]->sse_len + 3);
+    queue_advance(&q, messages[0]->forms[MSG_SSE].n + 3);
     queue_drop_unsent(&q);
     assert_int_equal(q.count, 1);
-    assert_int_equal(q.bytes, messages[1]->sse_len - 3);
+    assert_int_equal(q.bytes, messages[1]->forms[MSG_SSE].n - 3);
     queue_advance(&q, q.bytes);
     queue_drop_unsent(&q);
     assert_true(queue_empty(&q));
@@ -124,7 +124,7 @@ static void test_drop_unsent_between_messages(void **state)
     (void)state;
     queue_init(&q);
     fill(&q, messages, expected);
-    queue_advance(&q, messages[0]->sse_len);
+    queue_advance(&q, messages[0]->forms[MSG_SSE].n);
     queue_drop_unsent(&q);
     assert_true(queue_empty(&q));
     assert_null(q.items);

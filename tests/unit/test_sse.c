@@ -94,7 +94,7 @@ static void test_messages_are_counted_and_keep_what_they_are(void **state)
         assert_int_equal(m->refs, 1);
         assert_ptr_equal(msg_ref(m), m);
         msg_unref(m);
-        assert_memory_equal(m->sse, "event: ", 7);
+        assert_memory_equal(m->bytes, "event: ", 7);
         msg_unref(m);
     }
     msg_unref(NULL);

@@ -1,0 +1,234 @@
+/*
+ * conn_ws: see conn_ws.h.
+ */
+#include "conn_ws.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "clock.h"
+#include "common/log.h"
+#include "conns.h"
+#include "said.h"
+#include "ws.h"
+#include "ws_upgrade.h"
+
+#define OPENING_BYTES     512
+#define ANSWER_BYTES      1024
+#define MESSAGE_MAX_BYTES 16384 /* of a client */
+#define SILENT_MS         60000 /* without a word, though pinged: the peer is gone */
+#define CODE_UNSUPPORTED  1003  /* RFC 6455, section 7.4.1 */
+
+/* What a client may send: so many messages at once, and then one in so long. */
+#define BURST     50
+#define REFILL_MS 50
+
+struct ws {
+    struct ws_reader reader;
+    int64_t heard_ms; /* when something came last */
+    int64_t
+        allowed_ms; /* until when what it may send is used up: at most BURST * REFILL_MS ahead */
+};
+
+/* ---- What is said ---- */
+
+static bool queue_frame(struct conn *c, enum ws_opcode opcode, struct slice payload)
+{
+    struct buf b;
+
+    buf_init(&b, WS_HEAD_MAX_BYTES + payload.n);
+    ws_put_frame(&b, opcode, payload);
+    return conn_queue_buf(c, &b);
+}
+
+static bool queue_close(struct conn *c, unsigned code, struct slice reason)
+{
+    struct buf b;
+
+    buf_init(&b, WS_HEAD_MAX_BYTES + WS_CONTROL_MAX_BYTES);
+    ws_put_close(&b, code, reason);
+    return conn_queue_buf(c, &b);
+}
+
+/* The last word of ours: why we close. */
+static bool say_close(struct conn *c, enum reason reason)
+{
+    return queue_close(c, reason_close_code(reason), slice_of(reason_word(reason)));
+}
+
+static bool connected(struct conn *c, const struct conn_greeting *greeting)
+{
+    return conn_queue(c, said_connected(greeting));
+}
+
+static bool reset(struct conn *c, const char *reason, int64_t within_s)
+{
+    return conn_queue(c, said_reset(reason, within_s));
+}
+
+static bool auth_over(struct conn *c)
+{
+    return reset(c, "auth", 0) && say_close(c, REASON_AUTH);
+}
+
+static bool bye(struct conn *c, enum reason reason, int64_t retry_ms)
+{
+    return conn_queue(c, said_bye(retry_ms)) && say_close(c, reason);
+}
+
+/* A ping each time, since what a client hears says nothing of whether it is there. */
+static bool beat(struct conn *c)
+{
+    if (clock_ms() - c->ws->heard_ms > SILENT_MS) {
+        conn_close(c, REASON_PEER);
+        return false;
+    }
+    return queue_frame(c, WS_PING, (struct slice){NULL, 0});
+}
+
+/* ---- What clients say ---- */
+
+void conn_ws_answer(struct conn *c, const struct op *op, enum confab_err err)
+{
+    struct buf b;
+
+    buf_init(&b, ANSWER_BYTES);
+    if (err == CONFAB_OK) {
+        op_put_done(op, &b);
+    } else {
+        op_put_error(op, err, &b);
+    }
+    (void)queue_frame(c, WS_TEXT, buf_slice(&b));
+    buf_clear(&b);
+}
+
+static void take_op(struct conn *c, struct slice text)
+{
+    struct op op;
+    enum confab_err err = op_parse(text, &op);
+
+    if (err == CONFAB_OK && op.kind != OP_PING) {
+        err = CONFAB_INVALID;
+    }
+    conn_ws_answer(c, &op, err);
+}
+
+/* The client closes, or has broken the rules: our answer, and the end. */
+static void close_with(struct conn *c, unsigned code, struct slice why, enum reason reason)
+{
+    queue_drop_unsent(&c->out);
+    if (queue_close(c, code, why)) {
+        conn_finish(c, reason);
+    }
+}
+
+static void take_message(struct conn *c, const struct ws_message *m)
+{
+    switch (m->opcode) {
+    case WS_TEXT:
+        take_op(c, m->payload);
+        break;
+    case WS_PING:
+        (void)queue_frame(c, WS_PONG, m->payload);
+        break;
+    case WS_CLOSE:
+        close_with(c, m->code, (struct slice){NULL, 0}, REASON_PEER);
+        break;
+    case WS_BINARY:
+        close_with(c, CODE_UNSUPPORTED, slice_of("binary"), REASON_BAD_REQUEST);
+        break;
+    case WS_PONG:
+    case WS_CONTINUATION:
+        break;
+    }
+}
+
+/* Whether one more message is within what a client may send. */
+static bool is_allowed(struct ws *ws, int64_t now_ms)
+{
+    if (ws->allowed_ms < now_ms) {
+        ws->allowed_ms = now_ms;
+    }
+    ws->allowed_ms += REFILL_MS;
+    return ws->allowed_ms <= now_ms + BURST * REFILL_MS;
+}
+
+static void take(struct conn *c, char *bytes, size_t n)
+{
+    struct ws_message m;
+    enum confab_err err = CONFAB_OK;
+
+    if (c->state == CONN_DRAINING) {
+        conn_take_extra(c, bytes, n); /* after our close nothing counts */
+        return;
+    }
+    c->ws->heard_ms = clock_ms();
+    while (err == CONFAB_OK && (c->state == CONN_WAITING || c->state == CONN_LIVE)) {
+        err = ws_read(&c->ws->reader, &bytes, &n, &m);
+        if (err == CONFAB_OK && !is_allowed(c->ws, c->ws->heard_ms)) {
+            close_with(c, reason_close_code(REASON_FLOOD), slice_of(reason_word(REASON_FLOOD)),
+                       REASON_FLOOD);
+        } else if (err == CONFAB_OK) {
+            take_message(c, &m);
+        }
+    }
+    if (err == CONFAB_BAD_REQUEST) {
+        close_with(c, m.code, m.payload, REASON_BAD_REQUEST);
+    } else if (err == CONFAB_NO_MEMORY) {
+        conn_close(c, REASON_MEMORY);
+    }
+}
+
+/* ---- As a transport ---- */
+
+static void closed(struct conn *c)
+{
+    if (c->ws != NULL) {
+        ws_reader_clear(&c->ws->reader);
+    }
+    free(c->ws);
+    c->ws = NULL;
+}
+
+static const struct conn_transport transport = {
+    .form = MSG_WS,
+    .connected = connected,
+    .reset = reset,
+    .mark = conn_push,
+    .beat = beat,
+    .auth_over = auth_over,
+    .bye = bye,
+    .take = take,
+    .closed = closed,
+    .beats_always = true,
+};
+
+static bool put_opening(struct conn *c, struct slice key)
+{
+    char accept[WS_UPGRADE_ACCEPT_BYTES + 1];
+    struct buf b;
+
+    buf_init(&b, OPENING_BYTES);
+    if (!ws_upgrade_accept(key, accept)) {
+        b.failed = true;
+    }
+    buf_printf(&b,
+               "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+               "Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: " WS_UPGRADE_SUBPROTOCOL
+               "\r\n\r\n",
+               accept);
+    return conn_queue_buf(c, &b);
+}
+
+bool conn_ws_open(struct conn *c, struct slice key)
+{
+    c->ws = calloc(1, sizeof *c->ws);
+    if (c->ws == NULL) {
+        conn_close(c, REASON_MEMORY);
+        return false;
+    }
+    ws_reader_init(&c->ws->reader, MESSAGE_MAX_BYTES);
+    c->ws->heard_ms = clock_ms();
+    conn_set_transport(c, &transport);
+    return put_opening(c, key);
+}

@@ -1,0 +1,165 @@
+// @ts-check
+
+/** WebSocket and long poll beside Server-Sent Events. Numbers in the names are paragraphs of docs/protocol.md. */
+
+import assert from 'node:assert/strict';
+import test, { after, before } from 'node:test';
+import { DAEMON_URL, Guest } from '../lib/guest.js';
+import { request } from '../lib/http.js';
+import { Site } from '../lib/site.js';
+
+/** @type {Site} */
+let site;
+/** @type {Guest} */
+let alice;
+/** @type {Guest} */
+let bob;
+/** @type {number} */
+let room;
+
+before(async () => {
+  site = await Site.start({
+    front: null,
+    env: { CONFAB_STREAM_HEARTBEAT_MS: 400, CONFAB_POLL_WAIT_MS: 1500, CONFAB_ORIGINS: 'https://friend.example' },
+  });
+  alice = await Guest.register(site, 'alice');
+  bob = await Guest.register(site, 'bob');
+  room = await alice.dialogWith(bob);
+});
+after(() => site?.stop());
+
+/** @param {import('../lib/reader.js').Reader} reader */
+const bodies = (reader) => reader.messages().map((message) => message.body);
+
+/** One poll. @param {Guest} guest @param {string} query */
+const poll = (guest, query = '') =>
+  request(new URL(`/poll${query}`, DAEMON_URL), { headers: guest.headers(), socketPath: site.pushSocket });
+
+test('10.1 a WebSocket has the events of a stream, and its marks', async () => {
+  const [socket, stream] = [bob.websocket(), bob.stream()];
+  const connected = await socket.opened();
+  await stream.opened();
+  assert.equal(socket.status, 101);
+  assert.equal(socket.headers['sec-websocket-protocol'], 'confab.v1');
+  assert.ok(connected.id && connected.data.session && connected.data.expires_in > 0);
+  await alice.send(room, 'through a socket \u{1F600} "quoted"');
+  await socket.event('message.new');
+  const mark = await socket.event('mark', () => true, { from: socket.events.length - 1 });
+  await stream.event('message.new');
+  assert.ok(mark.id);
+  assert.deepEqual(socket.messages(), stream.messages());
+  socket.close();
+  stream.close();
+});
+
+test('10.1 a WebSocket goes on where a stream stopped, and a poll where the socket did', async () => {
+  const stream = bob.stream();
+  await stream.opened();
+  const start = stream.lastId;
+  stream.close();
+  await alice.send(room, 'one');
+  const socket = bob.websocket({ lastEventId: start });
+  await socket.event('message.new', ({ message }) => message.body === 'one');
+  await socket.event('mark');
+  socket.close();
+  await alice.send(room, 'two');
+  const { json } = await poll(bob, `?after=${encodeURIComponent(socket.lastId)}`);
+  assert.deepEqual(json.events.map((/** @type {any} */ event) => event.data.message.body), ['two']);
+  assert.deepEqual(bodies(socket), ['one']);
+  const again = bob.stream({ lastEventId: json.cursor });
+  await again.event('mark');
+  assert.deepEqual(bodies(again), []);
+  again.close();
+});
+
+test('11.1 a poll without a cursor gets one at once, and waits with it', async () => {
+  const { status, headers, json } = await poll(bob);
+  assert.equal(status, 200);
+  assert.equal(headers['cache-control'], 'no-store');
+  assert.deepEqual(json.events, []);
+  const waiting = poll(bob, `?after=${encodeURIComponent(json.cursor)}`);
+  await site.sql('select 1');
+  await alice.send(room, 'for the poll');
+  const answer = await waiting;
+  assert.deepEqual(answer.json.events.map((/** @type {any} */ event) => [event.type, event.data.message.body]), [
+    ['message.new', 'for the poll'],
+  ]);
+  assert.equal(answer.json.events[0].eid, answer.json.events[0].data.eid);
+});
+
+test('11.2 a poll in which nothing comes is answered after a while, with a cursor', async () => {
+  const first = await poll(bob);
+  const { status, json } = await poll(bob, `?after=${encodeURIComponent(first.json.cursor)}`);
+  assert.equal(status, 200);
+  assert.deepEqual(json.events, []);
+  assert.ok(json.cursor);
+});
+
+test('11.3 a poll without a session is answered 401', async () => {
+  const stranger = new Guest(site, 'stranger');
+  for (let i = 0; i < 2; i++) {
+    const { status, json } = await poll(stranger);
+    assert.equal(status, 401);
+    assert.equal(json.code, 'unauthenticated');
+  }
+  const { status } = await request(new URL('/poll', DAEMON_URL), { socketPath: site.pushSocket });
+  assert.equal(status, 401);
+});
+
+test('10.5 a WebSocket without a session is told, and closed with 4401', async () => {
+  const stranger = new Guest(site, 'stranger');
+  const socket = stranger.websocket();
+  await socket.ended();
+  assert.deepEqual(socket.events.map(({ type, data }) => [type, data.reason]), [['reset', 'auth']]);
+  assert.equal(socket.closeCode, 4401);
+  assert.equal(socket.closeReason, 'auth');
+});
+
+test('10.2 ping is answered with its ref, what is no operation with an error', async () => {
+  const socket = bob.websocket();
+  await socket.opened();
+  assert.deepEqual(await socket.do('ping'), { type: 'pong', ref: '1' });
+  const unknown = await socket.do('dance');
+  assert.equal(unknown.type, 'error');
+  assert.equal(unknown.code, 'invalid');
+  socket.send('[]');
+  await site.waitFor(() => socket.answers.some((answer) => answer.code === 'bad_request'));
+  assert.deepEqual(await socket.do('ping'), { type: 'pong', ref: '3' });
+  socket.close();
+});
+
+test('10.4 a WebSocket needs an Origin of ours, or a credential that no browser adds by itself', async () => {
+  const foreign = bob.websocket({ headers: { Origin: 'http://evil.example' } });
+  await foreign.ended();
+  assert.equal(foreign.status, 403);
+  const friend = bob.websocket({ headers: { Origin: 'https://friend.example' } });
+  await friend.opened();
+  friend.close();
+});
+
+test('1.9 a stream is narrowed to rooms, and its cursor with it', async () => {
+  const other = await alice.createRoom('other', [bob.id]);
+  for (const open of [
+    (/** @type {any} */ options) => bob.stream({ path: `/stream?rooms=${other}`, ...options }),
+    (/** @type {any} */ options) => bob.websocket({ path: `/ws?rooms=${other}`, ...options }),
+    (/** @type {any} */ options) => bob.poller({ path: `/poll?rooms=${other}`, ...options }),
+  ]) {
+    const narrow = open({});
+    await narrow.opened();
+    await alice.send(room, 'elsewhere');
+    await alice.send(other, 'here');
+    await narrow.event('message.new');
+    await narrow.event('mark', () => true, { from: narrow.events.findIndex((/** @type {any} */ e) => e.type === 'message.new') });
+    assert.deepEqual(bodies(narrow), ['here']);
+    narrow.close();
+    await alice.send(room, 'elsewhere again');
+    await alice.send(other, 'here again');
+    const again = open({ lastEventId: narrow.lastId });
+    await again.event('message.new');
+    assert.deepEqual(bodies(again), ['here again']);
+    again.close();
+    const wide = bob.stream({ lastEventId: narrow.lastId });
+    assert.equal((await wide.event('reset')).data.reason, 'filter');
+    wide.close();
+  }
+});
