@@ -106,31 +106,31 @@ export class Guest {
     return { Authorization: `Bearer ${this.token}` };
   }
 
-  /** @param {{lastEventId?: string, headers?: Record<string, string>, path?: string}} [options] */
-  websocket({ lastEventId, headers = {}, path = '/ws' } = {}) {
-    return new WsReader(`ws+unix:${this.site.pushSocket}:${path}`, {
+  /** @param {{lastEventId?: string, headers?: Record<string, string>, path?: string, daemon?: number}} [options] */
+  websocket({ lastEventId, headers = {}, path = '/ws', daemon } = {}) {
+    return new WsReader(`ws+unix:${this.site.daemon(daemon).socket}:${path}`, {
       headers: { ...this.headers(), ...headers },
       lastEventId,
       giveUp: this.site.giveUp,
     });
   }
 
-  /** @param {{lastEventId?: string, path?: string}} [options] */
-  poller({ lastEventId, path = '/poll' } = {}) {
+  /** @param {{lastEventId?: string, path?: string, daemon?: number}} [options] */
+  poller({ lastEventId, path = '/poll', daemon } = {}) {
     return new Poller(new URL(path, DAEMON_URL), {
       headers: this.headers(),
       lastEventId,
-      socketPath: this.site.pushSocket,
+      socketPath: this.site.daemon(daemon).socket,
       giveUp: this.site.giveUp,
     });
   }
 
-  /** @param {{lastEventId?: string, headers?: Record<string, string>, path?: string}} [options] */
-  stream({ lastEventId, headers = {}, path = '/stream' } = {}) {
+  /** @param {{lastEventId?: string, headers?: Record<string, string>, path?: string, daemon?: number}} [options] */
+  stream({ lastEventId, headers = {}, path = '/stream', daemon } = {}) {
     return new SseReader(new URL(path, DAEMON_URL), {
       headers: { ...this.headers(), ...headers },
       lastEventId,
-      socketPath: this.site.pushSocket,
+      socketPath: this.site.daemon(daemon).socket,
       giveUp: this.site.giveUp,
     });
   }

@@ -26,7 +26,13 @@ const SANITIZER = /AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|run
 /** How each program is asked to stop; SIGINT is PostgreSQL's fast shutdown. */
 const STOP_SIGNAL = /** @type {const} */ ({ postgres: 'SIGINT', pushd: 'SIGTERM', apache: 'SIGTERM', lighttpd: 'SIGTERM' });
 
-/** @typedef {keyof typeof STOP_SIGNAL} ProgramName */
+/** @typedef {keyof typeof STOP_SIGNAL} ProgramKind */
+/** @typedef {ProgramKind | `pushd${number}`} ProgramName  pushd2, pushd3 …: further daemons */
+
+/** @param {ProgramName} name */
+function kindOf(name) {
+  return /** @type {ProgramKind} */ (name.replace(/\d$/, ''));
+}
 
 /** One running program: the child process is the program itself. */
 class Program {
@@ -139,9 +145,10 @@ export class Site {
    * @param {object} [options]
    * @param {'apache' | 'lighttpd' | null} [options.front]
    * @param {boolean} [options.pushd]
+   * @param {number} [options.daemons]  how many; the web server knows the first
    * @param {Record<string, string | number>} [options.env]  settings: CONFAB_… names; and BUILD
    */
-  static async start({ front = 'apache', pushd = true, env = {} } = {}) {
+  static async start({ front = 'apache', pushd = true, daemons = pushd ? 1 : 0, env = {} } = {}) {
     const parent = await mkdtemp(join(process.env.SITE_TMP ?? tmpdir(), 'confab-test-'));
     // Started by root, the servers are another user, who must get through.
     await chmod(parent, 0o711);
@@ -157,7 +164,8 @@ export class Site {
     site.#cleanups.push(release, () => site.#remove(parent));
     try {
       await site.begin('postgres');
-      await Promise.all([pushd && site.begin('pushd'), front && site.begin(front)]);
+      const pushds = Array.from({ length: daemons }, (_, i) => site.begin(site.daemon(i + 1).name));
+      await Promise.all([...pushds, front && site.begin(front)]);
     } catch (error) {
       await site.#end();
       throw error;
@@ -186,7 +194,7 @@ export class Site {
    * @param {ProgramName} name
    * @param {NodeJS.Signals} [signal]
    */
-  async kill(name, signal = STOP_SIGNAL[name]) {
+  async kill(name, signal = STOP_SIGNAL[kindOf(name)]) {
     const program = this.#program(name);
     this.#programs.delete(name);
     await program.end(signal);
@@ -217,6 +225,18 @@ export class Site {
   /** @param {ProgramName} name @param {RegExp} pattern */
   logged(name, pattern, timeoutMs = 10_000) {
     return this.waitFor(() => pattern.exec(this.log(name)), { what: `${pattern} in ${name}'s log`, timeoutMs });
+  }
+
+  /**
+   * The daemons are counted from 1: what each is called, and its unix socket. Each has its own; the first listens
+   * where the settings say.
+   *
+   * @param {number} [number]
+   * @returns {{name: ProgramName, socket: string}}
+   */
+  daemon(number = 1) {
+    if (number === 1) return { name: 'pushd', socket: this.pushSocket };
+    return { name: `pushd${number}`, socket: join(this.socketDir, `push${number}.sock`) };
   }
 
   /** The FastCGI workers' process ids. @returns {Promise<number[]>} */
@@ -265,10 +285,10 @@ export class Site {
   async #answers(name) {
     const look = {
       postgres: async () => (await this.sql('select 1')).length === 1,
-      pushd: () => this.#connects(),
+      pushd: () => this.#connects(name === 'pushd' ? this.pushSocket : this.daemon(Number(name.slice(-1))).socket),
       apache: () => this.#serves(),
       lighttpd: () => this.#serves(),
-    }[name];
+    }[kindOf(name)];
     await this.waitFor(look, { what: `${name} to answer`, timeoutMs: 30_000 });
   }
 
@@ -277,10 +297,11 @@ export class Site {
     return status < 500;
   }
 
-  #connects() {
+  /** @param {string} path  of a socket; empty: the first daemon's address is no path */
+  #connects(path) {
     return new Promise((resolve, reject) => {
       const [host, port] = this.pushListen.split(/:(?=\d+$)/);
-      const socket = connect(this.pushSocket ? { path: this.pushSocket } : { host, port: Number(port) });
+      const socket = connect(path ? { path } : { host, port: Number(port) });
       socket.once('error', reject);
       socket.once('connect', () => {
         socket.destroy();
@@ -348,8 +369,9 @@ export class Site {
 
   async #end() {
     await this.#pool?.end().catch(() => {});
-    for (const name of /** @type {ProgramName[]} */ (['pushd', 'apache', 'lighttpd', 'postgres'])) {
-      if (this.#programs.has(name)) await this.kill(name);
+    for (const kind of /** @type {ProgramKind[]} */ (['pushd', 'apache', 'lighttpd', 'postgres'])) {
+      const running = [...this.#programs.keys()].filter((name) => kindOf(name) === kind);
+      await Promise.all(running.map((name) => this.kill(name)));
     }
     for (const cleanup of this.#cleanups.reverse()) await cleanup();
     this.#cleanups = [];
