@@ -146,6 +146,8 @@ static const struct conf_option options[] = {
 
     TEXT(push_listen, "unix:/run/confab/push.sock", check_listen, false,
          "where the daemon listens: unix:PATH or HOST:PORT"),
+    TEXT(push_proxies, "127.0.0.1 ::1", NULL, true,
+         "addresses of proxies whose X-Forwarded-For is believed, separated by spaces"),
     NUMBER(stream_queue_bytes, "1048576", 4096, 1073741824, true,
            "bytes that may wait for one stream; beyond them it is closed"),
     NUMBER(ring_bytes, "16777216", 65536, 17179869184, false,
@@ -158,6 +160,8 @@ static const struct conf_option options[] = {
     NUMBER(stream_retry_max_ms, "6000", 10, 600000, true,
            "longest time until a client reconnects, in milliseconds"),
     NUMBER(streams_per_session, "20", 1, 10000, true, "streams that one session may hold"),
+    NUMBER(streams_per_address, "200", 1, 1000000, true,
+           "streams that may come from one address (IPv6: one /64)"),
     NUMBER(stream_head_bytes, "16384", 1024, 1048576, true, "longest request head of a stream"),
     NUMBER(handshake_ms, "10000", 100, 600000, true,
            "milliseconds within which a stream must be open"),

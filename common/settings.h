@@ -28,7 +28,8 @@ struct settings {
     int64_t statement_timeout_ms;
     int64_t poll_interval_ms;
     /* confab-pushd */
-    char *push_listen; /* "unix:PATH" or "HOST:PORT" */
+    char *push_proxies; /* addresses, separated by spaces */
+    char *push_listen;  /* "unix:PATH" or "HOST:PORT" */
     int64_t stream_queue_bytes;
     int64_t ring_bytes;
     int64_t stream_heartbeat_ms;
@@ -37,6 +38,7 @@ struct settings {
     int64_t stream_retry_min_ms;
     int64_t stream_retry_max_ms;
     int64_t streams_per_session;
+    int64_t streams_per_address;
     int64_t stream_head_bytes;
     int64_t handshake_ms;
     int64_t poll_wait_ms;

@@ -384,7 +384,7 @@ static void displace_oldest(struct conn *newest)
 
     if (s->conn_count > (uint32_t)newest->set->settings->streams_per_session) {
         conn_bye(list_entry(s->conns.next, struct conn, in_session), REASON_SESSION_LIMIT,
-                 CONNS_MOVED_RETRY_MS);
+                 CONNS_LIMIT_RETRY_MS);
     }
 }
 
@@ -506,6 +506,9 @@ void conn_close(struct conn *c, enum reason reason)
     c->handshake = NULL;
     list_remove(&c->in_dirty);
     wheel_remove(&c->timer);
+    if (c->address != ADDRESS_UNKNOWN) {
+        addresses_remove(&c->set->addresses, c->address);
+    }
     free(c->filter);
     c->filter = NULL;
     queue_clear(&c->out);

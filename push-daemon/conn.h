@@ -90,6 +90,7 @@ struct conn {
         struct ws *ws;
     };
     uint64_t id;
+    uint64_t address; /* counted in set->addresses, unless unknown */
     int64_t opened_ms;
     int64_t wrote_ms; /* when the socket last took something */
     int64_t ends_ms;  /* the end of the stream's life, or the deadline of the state */

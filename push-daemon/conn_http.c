@@ -207,6 +207,23 @@ static bool take_filter(struct request *r)
     return err == CONFAB_OK;
 }
 
+/* Counts the stream to where it comes from. False: there are as many as may be. */
+static bool take_address(struct request *r)
+{
+    struct conns *set = r->c->set;
+    uint64_t address =
+        address_of_peer(r->c->fd, r->head.forwarded_for, set->settings->push_proxies);
+
+    if (address == ADDRESS_UNKNOWN) {
+        return true;
+    }
+    if (!addresses_add(&set->addresses, address, set->settings->streams_per_address)) {
+        return false;
+    }
+    r->c->address = address;
+    return true;
+}
+
 /* A kind of stream, by its path below path_prefix. */
 struct stream_kind {
     const char *path;
@@ -283,7 +300,9 @@ static void open_stream(struct request *r, const struct stream_kind *kind)
     if (!take_filter(r) || !take_cursor(r, kind->cursor_parameter) || !kind->open(r)) {
         return;
     }
-    if (known) {
+    if (!take_address(r)) {
+        conn_bye(c, REASON_ADDRESS_LIMIT, CONNS_LIMIT_RETRY_MS);
+    } else if (known) {
         conn_wait(c);
     } else if (c->transport->auth_over(c)) {
         conn_finish(c, REASON_AUTH);

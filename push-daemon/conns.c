@@ -60,6 +60,7 @@ bool conns_init(struct conns *set, struct event_base *base, const struct setting
     *set = (struct conns){.base = base, .settings = settings, .stats = stats};
     hub_init(&set->hub, conn_deliver);
     sessions_init(&set->sessions);
+    addresses_init(&set->addresses);
     dead_clear(&set->dead);
     for (int i = 0; i < CONN_STATE_MAX; i++) {
         list_init(&set->states[i]);
@@ -90,6 +91,7 @@ void conns_clear(struct conns *set)
     event_del(&set->reap);
     hub_clear(&set->hub);
     sessions_clear(&set->sessions);
+    addresses_clear(&set->addresses);
     buf_clear(&set->cursor);
     msg_unref(set->mark);
     msg_unref(set->padding);

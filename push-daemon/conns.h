@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "address.h"
 #include "common/buf.h"
 #include "common/list.h"
 #include "common/settings.h"
@@ -24,9 +25,8 @@
 
 #define CONNS_FLUSH_MAX      1024 /* connections served in one turn of the loop … */
 #define CONNS_FLUSH_BULK_MAX 256  /* … and of those that can wait */
-#define CONNS_MOVED_RETRY_MS                                                                       \
-    60000 /* told to a stream that a newer one of its session displaced                            \
-           */
+/* Told to a stream that a newer one of its session displaced, or one too many of its address. */
+#define CONNS_LIMIT_RETRY_MS 60000
 
 /* What the set asks of whoever feeds it. */
 struct conn_feed {
@@ -42,6 +42,7 @@ struct conns {
     struct conn_feed feed;
     struct hub hub;
     struct sessions sessions;
+    struct addresses addresses;
     struct dead dead;
     struct list states[CONN_STATE_MAX]; /* struct conn, linked by in_state */
     struct list dirty[2];               /* those with something to write; [1]: bulk, served after */

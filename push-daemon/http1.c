@@ -20,6 +20,7 @@ static const struct wanted wanted_headers[] = {
     {"Origin", offsetof(struct http1_head, origin)},
     {"Authorization", offsetof(struct http1_head, authorization)},
     {"Cookie", offsetof(struct http1_head, cookie)},
+    {"X-Forwarded-For", offsetof(struct http1_head, forwarded_for)},
     {"Last-Event-ID", offsetof(struct http1_head, last_event_id)},
     {"Content-Length", offsetof(struct http1_head, content_length)},
     {"Transfer-Encoding", offsetof(struct http1_head, transfer_encoding)},

@@ -32,6 +32,7 @@ struct http1_head {
     struct slice origin;
     struct slice authorization;
     struct slice cookie;
+    struct slice forwarded_for;
     struct slice last_event_id;
     struct slice content_length;
     struct slice transfer_encoding;

@@ -16,6 +16,7 @@ enum reason {
     REASON_UNAVAILABLE,   /* no database in time */
     REASON_AUTH,          /* no session, or not any more */
     REASON_SESSION_LIMIT, /* the session opened more streams than it may hold */
+    REASON_ADDRESS_LIMIT, /* so many streams come from one address that there is no more */
     REASON_SLOW,          /* did not read: more waits than may wait */
     REASON_AGE,           /* lived long enough */
     REASON_FLOOD,         /* sent much where nothing is to be sent */

@@ -20,7 +20,7 @@ let room;
 before(async () => {
   site = await Site.start({
     front: null,
-    env: { CONFAB_STREAM_HEARTBEAT_MS: 400, CONFAB_POLL_WAIT_MS: 1500, CONFAB_ORIGINS: 'https://friend.example' },
+    env: { CONFAB_STREAM_HEARTBEAT_MS: 400, CONFAB_POLL_WAIT_MS: 1500, CONFAB_STREAMS_PER_ADDRESS: 3, CONFAB_ORIGINS: 'https://friend.example' },
   });
   alice = await Guest.register(site, 'alice');
   bob = await Guest.register(site, 'bob');
@@ -162,4 +162,32 @@ test('1.9 a stream is narrowed to rooms, and its cursor with it', async () => {
     assert.equal((await wide.event('reset')).data.reason, 'filter');
     wide.close();
   }
+});
+
+test('6.7 one address holds so many streams, whatever their transports', async () => {
+  const headers = { 'X-Forwarded-For': '6.6.6.6, 203.0.113.7' };
+  const held = [bob.stream({ headers }), alice.websocket({ headers }), alice.stream({ headers })];
+  await Promise.all(held.map((reader) => reader.opened()));
+  const fourth = bob.stream({ headers });
+  assert.equal((await fourth.event('bye')).data.retry, 60_000);
+  await fourth.ended();
+  const socket = bob.websocket({ headers });
+  await socket.ended();
+  assert.equal(socket.closeCode, 4429);
+  assert.equal(socket.closeReason, 'address_limit');
+  const { status, headers: told } = await request(new URL('/poll', DAEMON_URL), {
+    headers: { ...bob.headers(), ...headers },
+    socketPath: site.pushSocket,
+  });
+  assert.deepEqual([status, told['retry-after']], [503, '60']);
+  const neighbour = bob.stream({ headers: { 'X-Forwarded-For': '203.0.113.8' } });
+  await neighbour.opened();
+  held[1].close();
+  await site.waitFor(async () => {
+    const again = bob.stream({ headers });
+    await site.waitFor(() => again.events.length > 0);
+    again.close();
+    return again.events[0].type === 'connected';
+  });
+  for (const reader of [...held, neighbour]) reader.close();
 });
