@@ -39,7 +39,7 @@ PUSH_SRC := push-daemon/main.c push-daemon/address.c push-daemon/answer.c push-d
 	push-daemon/conn_http.c push-daemon/conn_poll.c push-daemon/conn_sse.c push-daemon/conn_ws.c \
 	push-daemon/conns.c push-daemon/cursor.c push-daemon/dead.c push-daemon/feed.c \
 	push-daemon/filter.c push-daemon/handshake.c push-daemon/http1.c push-daemon/hub.c \
-	push-daemon/listener.c push-daemon/msg.c push-daemon/op.c push-daemon/pg.c push-daemon/queue.c \
+	push-daemon/listener.c push-daemon/msg.c push-daemon/op.c push-daemon/pack.c push-daemon/pg.c push-daemon/queue.c \
 	push-daemon/reason.c push-daemon/reload.c push-daemon/ring.c push-daemon/round.c \
 	push-daemon/said.c push-daemon/session.c push-daemon/sse.c push-daemon/stats.c \
 	push-daemon/stmts.c push-daemon/wheel.c push-daemon/ws.c push-daemon/ws_upgrade.c

@@ -9,7 +9,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -17,8 +16,7 @@
 #include "conn_http.h"
 #include "conns.h"
 
-#define CONN_IOV_MAX     64 /* messages in one writev */
-#define CONN_WRITES_MAX  8  /* in one turn */
+#define CONN_WRITES_MAX  8 /* in one turn */
 #define CONN_READ_BYTES  4096
 #define CONN_EXTRA_BYTES 16384
 
@@ -169,28 +167,23 @@ static void end_output(struct conn *c)
     }
 }
 
-/* One writev. False: no more now (the socket is full, or c is closed). */
+/* One send. False: no more now (the socket is full, or c is closed). */
 static bool write_some(struct conn *c)
 {
-    struct iovec iov[CONN_IOV_MAX];
-    int count = queue_iov(&c->out, iov, CONN_IOV_MAX);
-    size_t offered = 0;
-    ssize_t written = writev(c->fd, iov, count);
+    struct slice bytes = pack_take(&c->set->pack, &c->out);
+    ssize_t written = send(c->fd, bytes.p, bytes.n, MSG_NOSIGNAL);
 
     c->set->stats->counts[STAT_WRITES]++;
     if (written < 0 && errno != EAGAIN && errno != EINTR) {
         conn_close(c, errno == EPIPE || errno == ECONNRESET ? REASON_PEER : REASON_ERROR);
         return false;
     }
-    for (int i = 0; i < count; i++) {
-        offered += iov[i].iov_len;
-    }
     if (written > 0) {
         queue_advance(&c->out, (size_t)written);
         c->wrote_ms = clock_ms();
         c->set->stats->counts[STAT_BYTES] += (uint64_t)written;
     }
-    if ((written < 0 && errno == EAGAIN) || (written >= 0 && (size_t)written < offered)) {
+    if ((written < 0 && errno == EAGAIN) || (written >= 0 && (size_t)written < bytes.n)) {
         if (!c->blocked && !watch(c, true)) {
             conn_close(c, REASON_MEMORY);
         }

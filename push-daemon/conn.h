@@ -1,6 +1,6 @@
 /*
  * conn: one client connection, from accept to close. It holds references to shared messages and no
- * buffers of its own; what is pending for it in one turn of the loop leaves in one writev. It knows
+ * buffers of its own; what is pending for it in one turn of the loop leaves in one send. It knows
  * nothing of HTTP (conn_http.c), nothing of how things are said (its transport does, conn_sse.c),
  * and nothing of the database.
  */

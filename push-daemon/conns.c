@@ -93,6 +93,7 @@ void conns_clear(struct conns *set)
     sessions_clear(&set->sessions);
     addresses_clear(&set->addresses);
     buf_clear(&set->cursor);
+    pack_clear(&set->pack);
     msg_unref(set->mark);
     msg_unref(set->padding);
     msg_unref(set->beat);

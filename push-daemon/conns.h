@@ -19,6 +19,7 @@
 #include "conn.h"
 #include "dead.h"
 #include "hub.h"
+#include "pack.h"
 #include "session.h"
 #include "stats.h"
 #include "wheel.h"
@@ -47,6 +48,7 @@ struct conns {
     struct list states[CONN_STATE_MAX]; /* struct conn, linked by in_state */
     struct list dirty[2];               /* those with something to write; [1]: bulk, served after */
     struct wheel wheel;
+    struct pack pack;
     struct event tick, flush, reap;
     struct buf cursor;   /* the newest whole look's; empty before the first */
     struct msg *mark;    /* counted; made from cursor when first needed, else NULL */

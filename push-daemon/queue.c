@@ -6,11 +6,11 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define QUEUE_FIRST_CAP 4
+#define QUEUE_FIRST_CAP 16 /* on the heap */
 
 void queue_init(struct queue *q)
 {
-    *q = (struct queue){.items = NULL};
+    *q = (struct queue){.items = q->few, .cap = QUEUE_FEW};
 }
 
 static struct msg **slot(const struct queue *q, uint32_t i)
@@ -18,13 +18,30 @@ static struct msg **slot(const struct queue *q, uint32_t i)
     return &q->items[(q->head + i) & (q->cap - 1)];
 }
 
+static void free_items(struct queue *q)
+{
+    if (q->items != q->few) {
+        free(q->items);
+    }
+}
+
+/* Of an empty queue. */
+static void let_go(struct queue *q)
+{
+    free_items(q);
+    q->items = q->few;
+    q->cap = QUEUE_FEW;
+    q->head = q->offset = 0;
+}
+
 void queue_clear(struct queue *q)
 {
     for (uint32_t i = 0; i < q->count; i++) {
         msg_unref(*slot(q, i));
     }
-    free(q->items);
-    *q = (struct queue){.form = q->form};
+    q->count = 0;
+    q->bytes = 0;
+    let_go(q);
 }
 
 void queue_set_form(struct queue *q, enum msg_form form)
@@ -45,7 +62,7 @@ static struct slice bytes_of(const struct queue *q, const struct msg *m)
 
 static bool grow(struct queue *q)
 {
-    uint32_t cap = q->cap == 0 ? QUEUE_FIRST_CAP : q->cap * 2;
+    uint32_t cap = q->cap == QUEUE_FEW ? QUEUE_FIRST_CAP : q->cap * 2;
 
     if (cap < q->cap) {
         return false;
@@ -58,7 +75,7 @@ static bool grow(struct queue *q)
     for (uint32_t i = 0; i < q->count; i++) {
         items[i] = *slot(q, i);
     }
-    free(q->items);
+    free_items(q);
     q->items = items;
     q->cap = cap;
     q->head = 0;
@@ -101,18 +118,14 @@ bool queue_move(struct queue *from, struct queue *to)
     return true;
 }
 
-int queue_iov(const struct queue *q, struct iovec *iov, int max)
+struct slice queue_first(const struct queue *q)
 {
-    int n = 0;
-    size_t offset = q->offset;
-
-    for (; (uint32_t)n < q->count && n < max; n++) {
-        struct slice bytes = bytes_of(q, *slot(q, (uint32_t)n));
-
-        iov[n] = (struct iovec){.iov_base = (char *)bytes.p + offset, .iov_len = bytes.n - offset};
-        offset = 0;
+    if (q->count == 0) {
+        return (struct slice){NULL, 0};
     }
-    return n;
+    struct slice bytes = bytes_of(q, *slot(q, 0));
+
+    return (struct slice){bytes.p + q->offset, bytes.n - q->offset};
 }
 
 static void drop_first(struct queue *q)
@@ -138,7 +151,7 @@ void queue_advance(struct queue *q, size_t bytes)
         drop_first(q);
     }
     if (q->count == 0) {
-        queue_clear(q);
+        let_go(q);
     }
 }
 
@@ -153,6 +166,6 @@ void queue_drop_unsent(struct queue *q)
         msg_unref(m);
     }
     if (q->count == 0) {
-        queue_clear(q);
+        let_go(q);
     }
 }

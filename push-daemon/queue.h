@@ -1,6 +1,7 @@
 /*
  * queue: the messages that wait to be written to one connection, and how far the first has got.
- * Allocates only while something waits. Non-goals: sockets, limits (the caller looks at bytes).
+ * Allocates only while more waits than a batch of one and its mark. Non-goals: sockets, limits (the
+ * caller looks at bytes).
  */
 #ifndef PUSH_QUEUE_H
 #define PUSH_QUEUE_H
@@ -8,13 +9,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/uio.h>
 
 #include "msg.h"
 
+#define QUEUE_FEW 2
+
 struct queue {
-    struct msg **items; /* owned, a circle of counted references; NULL while nothing waits */
-    uint32_t cap;       /* 0 or a power of two */
+    struct msg *few[QUEUE_FEW];
+    struct msg **items; /* owned, unless it is few: a circle of counted references */
+    uint32_t cap;       /* a power of two */
     uint32_t head;      /* index of the first */
     uint32_t count;
     uint32_t offset;    /* bytes of the first that are written */
@@ -38,8 +41,8 @@ bool queue_move(struct queue *from, struct queue *to) __attribute__((warn_unused
 /* The message at place i < q->count, 0 being the next to be written. Borrowed. */
 struct msg *queue_at(const struct queue *q, uint32_t i);
 
-/* Fills up to max of iov with what is to be written first; returns how many. */
-int queue_iov(const struct queue *q, struct iovec *iov, int max);
+/* What is to be written of the first message; empty when nothing waits. */
+struct slice queue_first(const struct queue *q);
 
 /* Notes that the first `bytes` have been written, and lets go of what is done. */
 void queue_advance(struct queue *q, size_t bytes);

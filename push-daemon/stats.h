@@ -14,7 +14,7 @@ enum stat_id {
     STAT_LOOKS,         /* reads of the event log */
     STAT_EVENTS,        /* events read from it */
     STAT_DELIVERIES,    /* events put before connections */
-    STAT_WRITES,        /* calls of writev */
+    STAT_WRITES,        /* calls of send */
     STAT_BYTES,         /* written to sockets */
     STAT_REPLAYS_RING,  /* streams resumed from memory */
     STAT_REPLAYS_LOG,   /* streams resumed from the database */

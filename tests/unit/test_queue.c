@@ -1,5 +1,5 @@
-/* Tests of queue: what waits is written once, in order, wherever a write stops. */
-#include "push-daemon/queue.h"
+/* Tests of queue and pack: what waits is written once, in order, wherever a write stops. */
+#include "push-daemon/pack.h"
 
 #include "unit.h"
 
@@ -31,22 +31,19 @@ static void let_go(struct msg *messages[MESSAGES])
     }
 }
 
-/* Writes up to `step` bytes at a time into out. */
-static size_t drain(struct queue *q, size_t step, char out[BYTES])
+static struct pack pack;
+
+/* Writes up to `step` bytes at a time into out: of one message, or of as many as there are. */
+static size_t drain(struct queue *q, bool packed, size_t step, char out[BYTES])
 {
     size_t len = 0;
-    struct iovec iov[3];
 
     while (!queue_empty(q)) {
-        int n = queue_iov(q, iov, COUNT(iov));
-        size_t written = 0;
+        struct slice bytes = packed ? pack_take(&pack, q) : queue_first(q);
+        size_t written = bytes.n < step ? bytes.n : step;
 
-        for (int i = 0; i < n && written < step; i++) {
-            size_t take = iov[i].iov_len < step - written ? iov[i].iov_len : step - written;
-
-            memcpy(out + len + written, iov[i].iov_base, take);
-            written += take;
-        }
+        assert_true(written > 0);
+        memcpy(out + len, bytes.p, written);
         queue_advance(q, written);
         len += written;
     }
@@ -56,7 +53,8 @@ static size_t drain(struct queue *q, size_t step, char out[BYTES])
 static void test_any_partial_write(void **state)
 {
     (void)state;
-    for (size_t step = 1; step < 200; step++) {
+    for (size_t i = 2; i < 400; i++) {
+        size_t step = i / 2;
         struct queue q;
         struct msg *messages[MESSAGES];
         char expected[BYTES], out[BYTES];
@@ -64,12 +62,82 @@ static void test_any_partial_write(void **state)
         queue_init(&q);
         size_t len = fill(&q, messages, expected);
 
-        assert_int_equal(drain(&q, step, out), len);
+        assert_int_equal(drain(&q, i % 2 == 0, step, out), len);
         assert_memory_equal(out, expected, len);
-        assert_null(q.items);
+        assert_ptr_equal(q.items, q.few);
         assert_int_equal(q.bytes, 0);
+        pack_clear(&pack);
         let_go(messages);
     }
+}
+
+/* Two connections that wait for the same are given the same piece; another one is not. */
+static void test_pack_is_shared(void **state)
+{
+    struct queue one, two;
+    struct msg *messages[MESSAGES];
+    char expected[BYTES];
+
+    (void)state;
+    queue_init(&one);
+    queue_init(&two);
+    size_t len = fill(&one, messages, expected);
+
+    for (int i = 0; i < MESSAGES; i++) {
+        assert_true(queue_push(&two, messages[i]));
+    }
+    struct slice first = pack_take(&pack, &one);
+
+    assert_int_equal(first.n, len);
+    assert_memory_equal(first.p, expected, len);
+    assert_int_equal(messages[0]->refs, 4);
+    assert_ptr_equal(pack_take(&pack, &two).p, first.p);
+    assert_int_equal(messages[0]->refs, 4);
+
+    struct msg *other = event_of(1, 1, 1, 0, "another.one");
+
+    assert_true(queue_push(&two, other));
+    struct slice second = pack_take(&pack, &two);
+
+    assert_int_equal(second.n, len + other->forms[MSG_SSE].n);
+    assert_memory_equal(second.p + len, other->bytes, other->forms[MSG_SSE].n);
+    queue_advance(&one, 1);
+    assert_int_equal(pack_take(&pack, &one).n, messages[0]->forms[MSG_SSE].n - 1);
+    queue_clear(&one);
+    queue_clear(&two);
+    pack_clear(&pack);
+    msg_unref(other);
+    let_go(messages);
+}
+
+/* What is too much for one piece comes in several, and what is too big for any by itself. */
+static void test_pack_is_bounded(void **state)
+{
+    static char big[PACK_BYTES_MAX + 1];
+    const struct msg_event sizes[] = {
+        {.type = slice_of("x"), .data = {big, PACK_BYTES_MAX / 2}},
+        {.type = slice_of("x"), .data = {big, PACK_BYTES_MAX / 3}},
+        {.type = slice_of("x"), .data = {big, PACK_BYTES_MAX / 3}},
+        {.type = slice_of("x"), .data = {big, sizeof big}},
+        {.type = slice_of("x"), .data = {big, 1}},
+    };
+    const uint32_t left[] = {3, 2, 1, 0};
+    struct queue q;
+
+    (void)state;
+    memset(big, '1', sizeof big);
+    queue_init(&q);
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        struct msg *m = msg_from_event(&sizes[i]);
+
+        assert_true(queue_push(&q, m));
+        msg_unref(m);
+    }
+    for (size_t i = 0; i < COUNT(left); i++) {
+        queue_advance(&q, pack_take(&pack, &q).n);
+        assert_int_equal(q.count, left[i]);
+    }
+    pack_clear(&pack);
 }
 
 /* The circle turns: pushes and writes in turn, never more than a few waiting. */
@@ -92,7 +160,7 @@ static void test_push_while_writing(void **state)
         out += some;
         assert_int_equal(q.bytes, in - out);
     }
-    assert_true(q.cap <= 8);
+    assert_true(q.cap <= 16);
     queue_clear(&q);
 }
 
@@ -127,7 +195,7 @@ static void test_drop_unsent_between_messages(void **state)
     queue_advance(&q, messages[0]->forms[MSG_SSE].n);
     queue_drop_unsent(&q);
     assert_true(queue_empty(&q));
-    assert_null(q.items);
+    assert_ptr_equal(q.items, q.few);
     let_go(messages);
 }
 
@@ -144,7 +212,7 @@ static void test_move(void **state)
 
     assert_true(queue_move(&from, &to));
     assert_true(queue_empty(&from));
-    assert_int_equal(drain(&to, BYTES, out), len);
+    assert_int_equal(drain(&to, false, BYTES, out), len);
     assert_memory_equal(out, expected, len);
     let_go(messages);
 }
@@ -153,6 +221,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_partial_write),
+        cmocka_unit_test(test_pack_is_shared),
+        cmocka_unit_test(test_pack_is_bounded),
         cmocka_unit_test(test_push_while_writing),
         cmocka_unit_test(test_drop_unsent),
         cmocka_unit_test(test_drop_unsent_between_messages),
