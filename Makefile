@@ -126,11 +126,14 @@ $(UNIT_PROGRAMS): build/san/tests/unit/test_%: build/san/tests/unit/test_%.o \
 	$(CC) $(san_LDFLAGS) $(LDFLAGS) -o $@ $^ $(UNIT_LDLIBS)
 
 # Each fuzzer of tests/fuzz/fuzz_NAME.c is linked with FUZZED_NAME; libFuzzer comes with clang.
-FUZZERS := conf rest
-FUZZ_S  ?= 5
+FUZZERS := conf cursor http1 rest ws
+FUZZ_S  ?= 3
 
-FUZZED_conf := $(COMMON_SRC)
-FUZZED_rest := $(FCGI_MODULES)
+FUZZED_conf   := $(COMMON_SRC)
+FUZZED_cursor := push-daemon/cursor.c $(COMMON_SRC)
+FUZZED_http1  := push-daemon/http1.c push-daemon/ws_upgrade.c $(COMMON_SRC)
+FUZZED_rest   := $(FCGI_MODULES)
+FUZZED_ws     := push-daemon/ws.c $(COMMON_SRC)
 
 build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $$(FUZZED_$$*)
 	@mkdir -p $(@D)
