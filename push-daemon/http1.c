@@ -9,23 +9,24 @@
 
 #define END_MARK_BYTES 4 /* CR LF CR LF */
 
-/* A header whose value is kept; each may be sent once. */
+/* A header whose value is kept. */
 struct wanted {
     const char *name;
     size_t offset; /* of the slice in struct http1_head */
+    bool repeats;  /* proxies add one more each: the last one counts. Others may be sent once */
 };
 
 static const struct wanted wanted_headers[] = {
-    {"Host", offsetof(struct http1_head, host)},
-    {"Origin", offsetof(struct http1_head, origin)},
-    {"Authorization", offsetof(struct http1_head, authorization)},
-    {"Cookie", offsetof(struct http1_head, cookie)},
-    {"X-Forwarded-For", offsetof(struct http1_head, forwarded_for)},
-    {"Last-Event-ID", offsetof(struct http1_head, last_event_id)},
-    {"Content-Length", offsetof(struct http1_head, content_length)},
-    {"Transfer-Encoding", offsetof(struct http1_head, transfer_encoding)},
-    {"Sec-WebSocket-Key", offsetof(struct http1_head, websocket_key)},
-    {"Sec-WebSocket-Version", offsetof(struct http1_head, websocket_version)},
+    {"Host", offsetof(struct http1_head, host), false},
+    {"Origin", offsetof(struct http1_head, origin), false},
+    {"Authorization", offsetof(struct http1_head, authorization), false},
+    {"Cookie", offsetof(struct http1_head, cookie), false},
+    {"X-Forwarded-For", offsetof(struct http1_head, forwarded_for), true},
+    {"Last-Event-ID", offsetof(struct http1_head, last_event_id), false},
+    {"Content-Length", offsetof(struct http1_head, content_length), false},
+    {"Transfer-Encoding", offsetof(struct http1_head, transfer_encoding), false},
+    {"Sec-WebSocket-Key", offsetof(struct http1_head, websocket_key), false},
+    {"Sec-WebSocket-Version", offsetof(struct http1_head, websocket_version), false},
 };
 
 /* Those that are lists of tokens, and may be sent more than once. */
@@ -204,8 +205,8 @@ static enum confab_err parse_request_line(struct slice line, struct http1_head *
     return CONFAB_OK;
 }
 
-/* Stores the value of a header that we want; a second one of the same name is refused, since two
- * readers may pick different ones. */
+/* Stores the value of a header that we want; a second one of the same name is refused, unless it is
+ * known which one counts, since two readers may pick different ones. */
 static enum confab_err keep_header(struct http1_head *head, struct slice name, struct slice value)
 {
     for (size_t i = 0; i < sizeof wanted_headers / sizeof *wanted_headers; i++) {
@@ -214,7 +215,7 @@ static enum confab_err keep_header(struct http1_head *head, struct slice name, s
         }
         struct slice *slot = (struct slice *)(void *)((char *)head + wanted_headers[i].offset);
 
-        if (slot->p != NULL) {
+        if (slot->p != NULL && !wanted_headers[i].repeats) {
             return CONFAB_BAD_REQUEST;
         }
         *slot = value;

@@ -262,6 +262,19 @@ static void test_bounds_the_number_of_headers(void **state)
     }
 }
 
+/* The nearest proxy, which adds a line or goes on with one, is the one to be believed. */
+static void test_takes_the_last_of_what_proxies_add(void **state)
+{
+    struct http1_head head;
+
+    (void)state;
+    assert_int_equal(parse("GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 1.2.3.4\r\n"
+                           "X: y\r\nx-forwarded-for: 5.6.7.8, 9.9.9.9\r\n\r\n",
+                           &head),
+                     CONFAB_OK);
+    assert_slice(head.forwarded_for, "5.6.7.8, 9.9.9.9");
+}
+
 static void test_finds_elements_of_lists(void **state)
 {
     static const char text[] = "GET / HTTP/1.1\r\n"
@@ -323,6 +336,7 @@ int main(void)
         cmocka_unit_test(test_refuses_nul),
         cmocka_unit_test(test_refuses_early),
         cmocka_unit_test(test_bounds_the_number_of_headers),
+        cmocka_unit_test(test_takes_the_last_of_what_proxies_add),
         cmocka_unit_test(test_finds_elements_of_lists),
         cmocka_unit_test(test_finds_query_parameters),
     };
