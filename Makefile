@@ -131,7 +131,7 @@ FUZZ_S  ?= 3
 
 FUZZED_conf   := $(COMMON_SRC)
 FUZZED_cursor := push-daemon/cursor.c $(COMMON_SRC)
-FUZZED_http1  := push-daemon/http1.c push-daemon/ws_upgrade.c $(COMMON_SRC)
+FUZZED_http1  := push-daemon/address.c push-daemon/http1.c push-daemon/ws_upgrade.c $(COMMON_SRC)
 FUZZED_rest   := $(FCGI_MODULES)
 FUZZED_ws     := push-daemon/ws.c $(COMMON_SRC)
 

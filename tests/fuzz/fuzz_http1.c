@@ -3,24 +3,28 @@
  * the rest is cut; a head is the same however it came, and all of it lies in what came.
  */
 #include <assert.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "common/token.h"
+#include "push-daemon/address.h"
 #include "push-daemon/http1.h"
 #include "push-daemon/ws_upgrade.h"
 
 #define CUT_BYTES 2
-#define SLICES    12 /* of a head */
+#define SLICES    13 /* of a head */
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static int sockets[2]; /* as from a proxy, whose X-Forwarded-For counts */
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;
     (void)argv;
+    assert(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) == 0);
     return token_init() ? 0 : -1;
 }
 
@@ -53,6 +57,7 @@ static void list_slices(const struct http1_head *head, struct slice out[SLICES])
         head->transfer_encoding,
         head->websocket_key,
         head->websocket_version,
+        head->forwarded_for,
         head->lines,
     };
 
@@ -110,6 +115,7 @@ static void use(const struct http1_head *head)
 
         (void)token_hash(found, &hash);
     }
+    (void)address_of_peer(sockets[0], head->forwarded_for, "");
     if (ws_upgrade_check(head) == WS_UPGRADE_GOOD) {
         assert(ws_upgrade_accept(head->websocket_key, accept));
         assert(strlen(accept) == WS_UPGRADE_ACCEPT_BYTES);
