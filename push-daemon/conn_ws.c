@@ -113,10 +113,9 @@ static void take_op(struct conn *c, struct slice text)
     conn_ws_answer(c, &op, err);
 }
 
-/* The client closes, or has broken the rules: our answer, and the end. */
+/* The client closes, or has broken the rules: our answer, after what waits, and the end. */
 static void close_with(struct conn *c, unsigned code, struct slice why, enum reason reason)
 {
-    queue_drop_unsent(&c->out);
     if (queue_close(c, code, why)) {
         conn_finish(c, reason);
     }
