@@ -35,7 +35,7 @@ FCGI_SRC := fcgi-app/main.c fcgi-app/arena.c fcgi-app/auth.c fcgi-app/db.c fcgi-
 	fcgi-app/resp.c fcgi-app/route.c fcgi-app/stmts.c fcgi-app/users.c fcgi-app/session.c \
 	fcgi-app/rooms.c fcgi-app/messages.c fcgi-app/snapshot.c fcgi-app/server.c
 
-PUSH_SRC := push-daemon/main.c push-daemon/address.c push-daemon/answer.c push-daemon/clock.c push-daemon/conn.c \
+PUSH_SRC := push-daemon/main.c push-daemon/address.c push-daemon/answer.c push-daemon/backfill.c push-daemon/clock.c push-daemon/conn.c \
 	push-daemon/conn_http.c push-daemon/conn_poll.c push-daemon/conn_sse.c push-daemon/conn_ws.c \
 	push-daemon/conns.c push-daemon/cursor.c push-daemon/dead.c push-daemon/feed.c \
 	push-daemon/filter.c push-daemon/handshake.c push-daemon/http1.c push-daemon/hub.c \

@@ -229,6 +229,8 @@ static void on_row(void *ctx, enum pg_stmt stmt, const struct pg_row *row)
         round_take_session(&feed->round, row);
     } else if (stmt == PG_FEED_REPLAY) {
         round_take_replay(&feed->round, feed->conns, row);
+    } else if (stmt == PG_FEED_BACKFILL) {
+        round_take_backfill(&feed->round, &feed->ring, row);
     }
 }
 

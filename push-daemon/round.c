@@ -30,11 +30,28 @@ static bool needs_log(const struct handshake *h, const struct ring *ring)
     return h->resume == RESUME_CURSOR && !ring_find(ring, &h->cursor, &from);
 }
 
+/* Whether the ring is to be extended for those who are waiting. */
+static void collect_backfill(struct round *r, struct conns *set, const struct ring *ring)
+{
+    struct list *node, *tmp;
+
+    list_for_each_safe(node, tmp, &set->states[CONN_WAITING])
+    {
+        const struct handshake *h = list_entry(node, struct conn, in_state)->handshake;
+
+        if (needs_log(h, ring)) {
+            backfill_note(&r->backfill, h);
+        }
+    }
+    (void)backfill_want(&r->backfill, clock_ms());
+}
+
 static void collect_asks(struct round *r, struct conns *set, const struct ring *ring)
 {
     int replays = 0;
     struct list *node, *tmp;
 
+    collect_backfill(r, set, ring);
     list_for_each_safe(node, tmp, &set->states[CONN_WAITING])
     {
         struct handshake *h = list_entry(node, struct conn, in_state)->handshake;
@@ -42,7 +59,7 @@ static void collect_asks(struct round *r, struct conns *set, const struct ring *
         if (r->ask_count == r->ask_limit) {
             break;
         }
-        bool from_log = needs_log(h, ring);
+        bool from_log = needs_log(h, ring) && !backfill_serves(&r->backfill, &h->cursor);
 
         if (from_log && replays++ >= ROUND_REPLAYS_MAX) {
             continue;
@@ -152,6 +169,9 @@ bool round_send(struct round *r, struct pg *pg, const struct conns *set)
     }
     if (good && any_replay) {
         send_replays(pg, &replays, set->settings->replay_events);
+    }
+    if (good && r->backfill.asked) {
+        good = backfill_send(&r->backfill, pg);
     }
     params_clear(&sessions);
     params_clear(&replays);
@@ -278,6 +298,11 @@ void round_take_replay(struct round *r, const struct conns *set, const struct pg
         add_replay(set, h, m);
     }
     msg_unref(m);
+}
+
+void round_take_backfill(struct round *r, const struct ring *ring, const struct pg_row *row)
+{
+    backfill_take(&r->backfill, ring, row);
 }
 
 /* ---- Attaching ---- */
@@ -408,9 +433,9 @@ static void release_asks(struct round *r)
     r->ask_count = r->session_count = 0;
 }
 
-void round_apply(struct round *r, struct conns *set, const struct ring *ring,
-                 const struct cursor *at)
+void round_apply(struct round *r, struct conns *set, struct ring *ring, const struct cursor *at)
 {
+    backfill_apply(&r->backfill, ring, at, clock_ms());
     for (int i = 0; i < r->session_count; i++) {
         struct session *s = sessions_find(&set->sessions, r->session_ids[i]);
 
@@ -444,5 +469,6 @@ void round_abandon(struct round *r, bool blame)
     } else if (blame && r->ask_count > 1) {
         r->ask_limit = r->ask_count / 2;
     }
+    backfill_fail(&r->backfill, clock_ms());
     release_asks(r);
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "backfill.h"
 #include "conns.h"
 #include "handshake.h"
 #include "pg.h"
@@ -26,6 +27,7 @@ struct round {
     int64_t session_ids[ROUND_SESSIONS_MAX]; /* their ords follow those of asks */
     bool session_seen[ROUND_SESSIONS_MAX];
     int session_count;
+    struct backfill backfill;
 };
 
 void round_init(struct round *r);
@@ -40,10 +42,10 @@ bool round_send(struct round *r, struct pg *pg, const struct conns *set)
 
 void round_take_session(struct round *r, const struct pg_row *row);
 void round_take_replay(struct round *r, const struct conns *set, const struct pg_row *row);
+void round_take_backfill(struct round *r, const struct ring *ring, const struct pg_row *row);
 
 /* All has been answered, as of the snapshot `at`: attaches, refuses, closes. */
-void round_apply(struct round *r, struct conns *set, const struct ring *ring,
-                 const struct cursor *at);
+void round_apply(struct round *r, struct conns *set, struct ring *ring, const struct cursor *at);
 
 /* There will be no answers. blame: what was asked may be the cause. */
 void round_abandon(struct round *r, bool blame);

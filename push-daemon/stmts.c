@@ -24,6 +24,10 @@ const struct stmt stmts[PG_STMT_MAX] = {
                         "select ord, reset, id, xid, room_id, user_id, type, data"
                         " from chat.feed_replay($1::int[], $2::bytea[], $3::text[], $4::int)",
                         4, true},
+    [PG_FEED_BACKFILL] = {"feed_backfill",
+                          "select id, xid, room_id, user_id, type, data"
+                          " from chat.feed_backfill($1, $2::int)",
+                          2, true},
     [PG_EVENT_PRUNE] = {"event_prune", "select chat.event_prune($1::interval)", 1, false},
     [PG_EPOCH_BEGIN] = {"epoch_begin", "select chat.epoch_begin()", 0, false},
 };

@@ -16,6 +16,7 @@ enum pg_stmt {
     PG_FEED_READ,     /* $1 cursor */
     PG_FEED_SESSIONS, /* $1 ord[], $2 token[] */
     PG_FEED_REPLAY,   /* $1 ord[], $2 token[], $3 cursor[], $4 limit */
+    PG_FEED_BACKFILL, /* $1 cursor, $2 limit */
     PG_EVENT_PRUNE,   /* $1 how long events are kept */
     PG_EPOCH_BEGIN,
     PG_STMT_MAX

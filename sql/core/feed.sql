@@ -85,3 +85,29 @@ end
 $$;
 comment on function chat.feed_replay(int[], bytea[], text[], int) is
   'For many sessions at once: the events after each one''s cursor that its person may see, by ord and id; or one row with reset (expired, epoch, or limit when there are more than p_limit).';
+
+create or replace function chat.feed_backfill(p_cursor text, p_limit int)
+returns table (id bigint, xid text, room_id bigint, user_id bigint, type text, data text)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+  v_from pg_snapshot;
+  v_events chat.event[];
+begin
+  if chat.cursor_refusal(p_cursor) is null then
+    v_from := chat.cursor_snapshot(p_cursor);
+    -- LIMIT only to see that there are too many: then none is sent.
+    select array_agg(row(f.*)::chat.event order by f.id) into v_events
+      from (select * from chat.event_after(v_from) limit p_limit + 1) f;
+    if cardinality(v_events) <= p_limit or v_events is null then
+      return query
+        select e.id, e.xid::text, e.room_id, e.user_id, e.type, e.data from unnest(v_events) e
+        union all
+        select null::bigint, null, null::bigint, null::bigint, null, null;
+    end if;
+  end if;
+end
+$$;
+comment on function chat.feed_backfill(text, int) is
+  'All events that the cursor does not cover, by id, and a last row with id null: what many who come back can be served from. No row at all when the cursor cannot be continued, or over p_limit events follow it.';

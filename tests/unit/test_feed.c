@@ -21,6 +21,7 @@
 
 #define COLUMNS_MAX  8
 #define PARAM_BYTES  4096
+#define NUMBER_BYTES 12
 #define READ_BYTES   (1024 * 1024)
 #define SETTLE       20 /* turns of the loop, enough for anything here */
 #define NOW_MS       1000000000
@@ -482,8 +483,57 @@ static void test_gone_before_the_answer(void **state)
 
 /* ---- Replays ---- */
 
-/* Reading the log for many at once would hold up everybody's events: the rest has its turn later.
- */
+/* Everybody who is asked about has a session, the index being ord, session and user. */
+static void all_have_sessions(void)
+{
+    for (int i = 0, n = list_length(asked(PG_FEED_SESSIONS)); i < n; i++) {
+        char ord[NUMBER_BYTES], id[NUMBER_BYTES];
+
+        snprintf(ord, sizeof ord, "%d", i);
+        snprintf(id, sizeof id, "%d", i + 1);
+        row_session(ord, id);
+    }
+}
+
+static void row_backfill(const char *id, const char *user_id)
+{
+    const struct pg_row row = {{id, "7", NULL, user_id, "x", "{}"}};
+
+    pg.callbacks.row(pg.ctx, PG_FEED_BACKFILL, &row);
+}
+
+/* Many come back from before the ring: the log is read once for all, but for him who was away for
+ * longest. */
+static void test_many_are_served_by_one_backfill(void **state)
+{
+    enum { MANY = 3 * BACKFILL_MIN };
+    int fds[MANY];
+
+    (void)state;
+    for (int i = 0; i < MANY; i++) {
+        fds[i] = client_open(i, i == 0 ? CURSOR(2) : CURSOR(5));
+    }
+    comes_up();
+    assert_string_equal(asked(PG_FEED_BACKFILL), CURSOR(5));
+    assert_int_equal(list_length(asked(PG_FEED_SESSIONS)), MANY);
+    assert_int_equal(list_length(asked(PG_FEED_REPLAY)), 1);
+    all_have_sessions();
+    row_backfill("11", "2");
+    row_backfill("12", "3");
+    row_backfill(NULL, NULL);
+    look_over(CURSOR(13));
+    assert_int_equal(stats.counts[STAT_REPLAYS_LOG], 1);
+    assert_int_equal(stats.counts[STAT_REPLAYS_RING], MANY - 1);
+    for (int i = 0; i < MANY; i++) {
+        client_read(fds[i]);
+        assert_int_equal(strstr(text, "event: x\n") != NULL, i == 1 || i == 2);
+        assert_non_null(strstr(text, "event: mark\nid: " CURSOR(13)));
+        close(fds[i]);
+    }
+}
+
+/* Reading the log for each of many at once would hold up everybody's events: the rest has its turn
+ * later. */
 static void test_replays_of_one_look_are_bounded(void **state)
 {
     enum { MANY = 2 * ROUND_REPLAYS_MAX + 3 };
@@ -496,7 +546,11 @@ static void test_replays_of_one_look_are_bounded(void **state)
     }
     fds[MANY] = client_open(MANY, NULL);
     comes_up();
-    assert_int_equal(list_length(asked(PG_FEED_SESSIONS)), ROUND_REPLAYS_MAX + 1);
+    assert_non_null(asked(PG_FEED_BACKFILL));
+    assert_null(asked(PG_FEED_REPLAY));
+    all_have_sessions();
+    look_over(CURSOR(11)); /* no row of it: there is too much for one read */
+    assert_null(asked(PG_FEED_BACKFILL));
     while (waiting > 0) {
         int replays = list_length(asked(PG_FEED_REPLAY));
 
@@ -601,6 +655,7 @@ int main(void)
         TEST(test_a_handshake_that_cannot_be_answered),
         TEST(test_sessions_that_cannot_be_looked_up),
         TEST(test_gone_before_the_answer),
+        TEST(test_many_are_served_by_one_backfill),
         TEST(test_replays_of_one_look_are_bounded),
         TEST(test_a_replay_is_bounded_in_bytes),
         TEST(test_its_own_notification_does_not_come),
