@@ -1,6 +1,7 @@
 /*
  * db: one connection, one call at a time. A call is a pipeline of Parse (the first time), Bind,
- * Execute and Sync: one round trip, and room for more calls behind the Sync.
+ * Execute and Sync: one round trip. Behind a call that may write events goes a second one, which
+ * rings the doorbell: after the Sync, so after the commit. Its answer is for the next call to read.
  *
  * libpq is used without blocking, with a deadline of our own: a server that hangs in a commit (a
  * synchronous standby is away, say) does not obey statement_timeout. Such a call is given up by
@@ -38,6 +39,7 @@ struct db {
     char *options;               /* owned; the server settings of each session */
     bool prepared[STMT_MAX];     /* on this connection */
     int64_t no_attempt_until_ms; /* monotonic */
+    int64_t ring_until_ms;       /* deadline of a ring whose answer is still to be read; 0: none */
 };
 
 struct db_result {
@@ -81,6 +83,7 @@ static char *options_make(const struct settings *s, const char *theirs)
     buf_printf(&b, " -c idle_in_transaction_session_timeout=%ds", DB_IDLE_XACT_S);
     buf_printf(&b, " -c chat.room_waiters=%" PRId64 " -c chat.poll_interval_ms=%" PRId64, waiters,
                s->poll_interval_ms);
+    buf_puts(&b, " -c chat.ring=off"); /* the trigger's, since STMT_RING does it better */
     char *options = buf_steal(&b);
 
     buf_clear(&b);
@@ -118,16 +121,8 @@ static void db_drop(struct db *db)
 {
     PQfinish(db->conn);
     db->conn = NULL;
+    db->ring_until_ms = 0;
     memset(db->prepared, 0, sizeof(db->prepared));
-}
-
-void db_free(struct db *db)
-{
-    if (db != NULL) {
-        db_drop(db);
-        free(db->options);
-        free(db);
-    }
 }
 
 /* libpq's own blocking connect, since it alone applies the timeout to each host of several. */
@@ -208,20 +203,15 @@ static bool db_is_alive(struct db *db)
     return PQstatus(db->conn) == CONNECTION_OK;
 }
 
-static enum confab_err db_ensure(struct db *db)
-{
-    return db_is_alive(db) ? CONFAB_OK : db_connect(db);
-}
-
 /* ---- One call ---- */
 
-/* Waits until the socket is ready; false when the deadline has passed. */
+/* Waits until the socket is ready; false when the deadline has passed and it is not. */
 static bool wait_ready(const struct db *db, short events, int64_t deadline_ms)
 {
     for (;;) {
         struct pollfd waiting = {.fd = PQsocket(db->conn), .events = events};
         int64_t left = deadline_ms - now_ms();
-        int n = left <= 0 ? 0 : poll(&waiting, 1, (int)left);
+        int n = poll(&waiting, 1, left > 0 ? (int)left : 0);
 
         if (n >= 0) {
             return n > 0;
@@ -309,6 +299,13 @@ static bool read_results(struct db *db, enum stmt stmt, int64_t deadline_ms, PGr
     }
 }
 
+/* Puts the ring behind a call that needs one. */
+static bool queue_ring(struct db *db, int64_t deadline_ms)
+{
+    db->ring_until_ms = deadline_ms;
+    return queue_call(db, STMT_RING, NULL);
+}
+
 /* Sends the call and reads its answer. On CALL_DONE *rows is rows or an error of the server. */
 static enum call_fate run_call(struct db *db, enum stmt stmt, const char *const *params,
                                PGresult **rows)
@@ -318,10 +315,41 @@ static enum call_fate run_call(struct db *db, enum stmt stmt, const char *const 
     if (!queue_call(db, stmt, params)) {
         return CALL_NOT_SENT;
     }
-    if (flush(db, deadline_ms) && read_results(db, stmt, deadline_ms, rows)) {
+    if ((!stmt_table[stmt].rings || queue_ring(db, deadline_ms)) && flush(db, deadline_ms) &&
+        read_results(db, stmt, deadline_ms, rows)) {
         return CALL_DONE;
     }
     return now_ms() >= deadline_ms ? CALL_GIVEN_UP : CALL_LOST;
+}
+
+/*
+ * Reads the answer to the ring behind the last call, if there was one: nobody has waited for it. A
+ * ring that failed has cost its events a second, since the daemons look that often in any case.
+ * False when the connection is lost, or the ring's deadline, which is the call's, has passed.
+ */
+static bool settle_ring(struct db *db)
+{
+    int64_t deadline_ms = db->ring_until_ms;
+    PGresult *rang = NULL;
+
+    if (deadline_ms == 0) {
+        return true;
+    }
+    db->ring_until_ms = 0;
+    bool alive = read_results(db, STMT_RING, deadline_ms, &rang);
+
+    if (PQresultStatus(rang) != PGRES_TUPLES_OK) {
+        const char *sqlstate = PQresultErrorField(rang, PG_DIAG_SQLSTATE);
+
+        log_warnx("db ring_failed sqlstate=%s", sqlstate == NULL ? "-" : sqlstate);
+    }
+    PQclear(rang);
+    return alive;
+}
+
+static enum confab_err db_ensure(struct db *db)
+{
+    return settle_ring(db) && db_is_alive(db) ? CONFAB_OK : db_connect(db);
 }
 
 /* What only the log is told: names of ours, no values. */
@@ -460,6 +488,17 @@ enum confab_err db_call(struct db *db, enum stmt stmt, const char *const *params
     }
     *out = res;
     return CONFAB_OK;
+}
+
+void db_free(struct db *db)
+{
+    if (db != NULL) {
+        /* A connection that is closed with an answer unread may take the ring along. */
+        (void)settle_ring(db);
+        db_drop(db);
+        free(db->options);
+        free(db);
+    }
 }
 
 void db_result_free(struct db_result *res)

@@ -27,6 +27,9 @@ void db_free(struct db *db); /* NULL is accepted */
  * when needed. Takes at most the connect timeout and the statement timeout, each once or, where a
  * call is repeated, twice, and two seconds more.
  *
+ * Behind a statement that may write events the doorbell is rung. That nobody waits for here: the
+ * next call does, until this one's deadline, and db_free.
+ *
  * A lost connection: the call is made again on a new one if it cannot have run, or if repeatable
  * says that running twice is the same as once; else the error is CONFAB_DB_AWAY. An epoch change is
  * settled here (epoch_begin, then the call again).

@@ -5,6 +5,8 @@
 #ifndef CONFAB_STMTS_H
 #define CONFAB_STMTS_H
 
+#include <stdbool.h>
+
 #define STMT_PARAMS_MAX 10
 
 enum stmt {
@@ -34,6 +36,7 @@ enum stmt {
     STMT_UNREAD,
     STMT_SNAPSHOT,
     STMT_EVENTS,
+    STMT_RING,
     STMT_MAX
 };
 
@@ -41,6 +44,7 @@ struct stmt_row {
     const char *name; /* of the prepared statement, and in the log */
     const char *sql;
     int param_count;
+    bool rings; /* it may write events, so the doorbell is rung after it */
 };
 
 extern const struct stmt_row stmt_table[STMT_MAX];

@@ -23,6 +23,7 @@
 #define FEED_PRUNE_MIN_MS   60000 /* between two prunings */
 #define FEED_PRUNE_MAX_MS   120000
 #define FEED_PRUNE_LATE_MS  60000 /* then it waits no longer for an idle moment */
+#define FEED_REFUSED_MS     5     /* until a doorbell that a ringer held is tried again */
 #define FEED_STALL_STEP_MS  5     /* how often a look that waits for readers looks at them */
 #define FEED_STALL_RATE     2000  /* bytes a millisecond: how slow a reader is waited for */
 #define FEED_CURSOR_BYTES   65536
@@ -39,6 +40,8 @@ enum feed_state {
     FEED_MENDING, /* rollback, or epoch_begin */
     FEED_PROBING,
     FEED_PRUNING,
+    FEED_ARMING, /* the doorbell */
+    FEED_DISARMING,
 };
 
 /* Ids of events that were published in a look that then broke off: the next look, which begins at
@@ -68,6 +71,8 @@ struct feed {
     int64_t looked_ms;   /* when the last look was complete; 0: never */
 
     bool wake;           /* there may be something new */
+    bool found;          /* the last look brought events, and there was no rest since */
+    bool armed;          /* whoever commits rings */
     bool in_transaction; /* the batch under way began one */
     bool must_rollback;
     bool must_begin_epoch;
@@ -150,6 +155,7 @@ static bool publish(struct feed *feed, const struct msg_event *event)
         conns_hold_user(feed->conns, m->user_id);
         feed->wake = true;
     }
+    feed->found = true;
     feed->stats->counts[STAT_EVENTS]++;
     feed->stall_bytes += (int64_t)m->forms[MSG_SSE].n;
     msg_unref(m);
@@ -231,6 +237,8 @@ static void on_row(void *ctx, enum pg_stmt stmt, const struct pg_row *row)
         round_take_replay(&feed->round, feed->conns, row);
     } else if (stmt == PG_FEED_BACKFILL) {
         round_take_backfill(&feed->round, &feed->ring, row);
+    } else if (stmt == PG_RING_ARM) {
+        feed->armed = slice_eq(pg_text(row, 0), SLICE_LITERAL("t"));
     }
 }
 
@@ -263,7 +271,7 @@ static void send_look(struct feed *feed)
     const char *params[] = {feed->cursor.len > 0 ? buf_str(&feed->cursor) : NULL};
 
     feed->state = FEED_LOOKING;
-    feed->wake = false;
+    feed->wake = feed->found = false;
     feed->stall_bytes = 0;
     partial_begin_look(&feed->partial);
     if (asks) {
@@ -309,6 +317,12 @@ static void send_prune(struct feed *feed)
     send_one(feed, FEED_PRUNING, PG_EVENT_PRUNE, params);
 }
 
+static void send_disarm(struct feed *feed)
+{
+    feed->armed = false;
+    send_one(feed, FEED_DISARMING, PG_RING_DISARM, NULL);
+}
+
 static bool somebody_waits(const struct feed *feed)
 {
     return !list_empty(&feed->conns->states[CONN_WAITING]) ||
@@ -336,9 +350,23 @@ static void feed_next(struct feed *feed)
         send_probe(feed);
     } else if (now >= feed->prune_ms + (work ? FEED_PRUNE_LATE_MS : 0)) {
         send_prune(feed);
+    } else if (work && feed->found && feed->armed) {
+        send_disarm(feed);
     } else if (work) {
         send_look(feed);
+    } else if (!feed->armed) {
+        send_one(feed, FEED_ARMING, PG_RING_ARM, NULL);
+    } else {
+        feed->found = false;
     }
+}
+
+/* The slow timer runs always, and sometimes out of turn. */
+static void set_tick(struct feed *feed, int64_t ms)
+{
+    struct timeval t = {ms / 1000, (ms % 1000) * 1000};
+
+    event_add(&feed->tick, &t);
 }
 
 /* ---- What the connection tells ---- */
@@ -360,6 +388,7 @@ static void on_down(void *ctx)
     round_abandon(&feed->round, false);
     feed->state = FEED_DOWN;
     feed->must_rollback = feed->must_begin_epoch = feed->backing_off = feed->blame_round = false;
+    feed->armed = false;
     feed->probe[0] = '\0';
     feed->probe_ms = 0;
 }
@@ -402,12 +431,19 @@ static void on_idle(void *ctx, bool all_done)
     feed->state = FEED_IDLE;
     if (was == FEED_LOOKING && all_done) {
         round_apply(&feed->round, feed->conns, &feed->ring, &feed->at);
+        feed->wake = feed->wake || (feed->found && !feed->armed);
     } else if (was == FEED_LOOKING) {
         round_abandon(&feed->round, feed->blame_round);
         feed->blame_round = false;
         feed->wake = true;
     } else if (was == FEED_LISTENING || (was == FEED_MENDING && all_done)) {
         feed->wake = true; /* what rang before we listened, what could not be read before */
+    } else if (was == FEED_ARMING && all_done) {
+        feed->wake = true; /* what was committed before we were armed, and rang for nobody */
+        feed->backing_off = !feed->armed;
+        if (!feed->armed) {
+            set_tick(feed, FEED_REFUSED_MS);
+        }
     }
     if (was == FEED_LOOKING) {
         conns_flush(feed->conns);
@@ -426,14 +462,6 @@ static const struct pg_callbacks callbacks = {
 };
 
 /* ---- The slow timer ---- */
-
-static void set_tick(struct feed *feed)
-{
-    int64_t ms = feed->settings->look_interval_ms;
-    struct timeval t = {ms / 1000, (ms % 1000) * 1000};
-
-    event_add(&feed->tick, &t);
-}
 
 static bool healthy(void *ctx)
 {
@@ -460,7 +488,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     } else {
         feed_next(feed);
     }
-    set_tick(feed);
+    set_tick(feed, feed->settings->look_interval_ms);
 }
 
 /* ---- For the connections ---- */
@@ -514,11 +542,11 @@ void feed_free(struct feed *feed)
 
 void feed_start(struct feed *feed)
 {
-    set_tick(feed);
+    set_tick(feed, feed->settings->look_interval_ms);
     pg_start(feed->pg);
 }
 
 void feed_reload(struct feed *feed)
 {
-    set_tick(feed);
+    set_tick(feed, feed->settings->look_interval_ms);
 }

@@ -30,4 +30,6 @@ const struct stmt stmts[PG_STMT_MAX] = {
                           2, true},
     [PG_EVENT_PRUNE] = {"event_prune", "select chat.event_prune($1::interval)", 1, false},
     [PG_EPOCH_BEGIN] = {"epoch_begin", "select chat.epoch_begin()", 0, false},
+    [PG_RING_ARM] = {"ring_arm", "select chat.ring_arm()", 0, false},
+    [PG_RING_DISARM] = {"ring_disarm", "select chat.ring_disarm()", 0, false},
 };

@@ -19,6 +19,8 @@ enum pg_stmt {
     PG_FEED_BACKFILL, /* $1 cursor, $2 limit */
     PG_EVENT_PRUNE,   /* $1 how long events are kept */
     PG_EPOCH_BEGIN,
+    PG_RING_ARM,
+    PG_RING_DISARM,
     PG_STMT_MAX
 };
 

@@ -57,8 +57,9 @@ begin
   grant usage on schema chat to confab_worker, confab_daemon, confab_admin;
   for v_object in
     select p.oid::regprocedure::text as name,
-           case when p.proname like 'api\_%' or p.proname = 'login_lookup' then 'confab_worker'
-                when p.proname like 'feed\_%' or p.proname = 'event_prune' then 'confab_daemon'
+           case when p.proname like 'api\_%' or p.proname in ('login_lookup', 'ring') then 'confab_worker'
+                when p.proname like 'feed\_%' or p.proname in ('event_prune', 'ring_arm', 'ring_disarm')
+                  then 'confab_daemon'
                 when p.proname = 'epoch_begin' then 'confab_worker, confab_daemon'
            end as program
       from pg_proc p

@@ -2,7 +2,7 @@
  * The feed against a database and a clock that are this test: what it asks, when, and what it makes
  * of the answers and of none. Against a real PostgreSQL it is in tests/integration; here are the
  * failures and the order of events that a real one shows only by chance. Docs:
- * protocol.md 2.4, 5.2, 5.4, 8.3, 8.4.
+ * protocol.md 2.4, 5.2, 5.4, 8.3, 8.4; architecture.md, the doorbell.
  */
 #include "push-daemon/feed.h"
 
@@ -201,6 +201,25 @@ static void look_over(const char *cursor)
     batch_over(true);
 }
 
+static void arming_over(const char *armed)
+{
+    const struct pg_row row = {{armed}};
+
+    assert_batch(1, PG_RING_ARM);
+    pg.callbacks.row(pg.ctx, PG_RING_ARM, &row);
+    batch_over(true);
+}
+
+/* The look under way finds nothing: it arms the doorbell, looks once more, and sleeps. */
+static void falls_asleep(const char *cursor)
+{
+    look_over(cursor);
+    arming_over("t");
+    assert_batch(1, PG_FEED_READ);
+    look_over(cursor);
+    assert_batch(0);
+}
+
 /* ---- The daemon around it ---- */
 
 static struct event_base *base;
@@ -344,7 +363,7 @@ static int live_from_start(void)
 
     comes_up();
     row_session("0", "7");
-    look_over(CURSOR(11));
+    falls_asleep(CURSOR(11));
     client_read(fd);
     return fd;
 }
@@ -357,8 +376,7 @@ static void test_each_look_goes_on_from_the_last(void **state)
     comes_up();
     assert_batch(1, PG_FEED_READ);
     assert_string_equal(asked(PG_FEED_READ), "");
-    look_over(CURSOR(10));
-    assert_batch(0);
+    falls_asleep(CURSOR(10));
     ring();
     assert_batch(1, PG_FEED_READ);
     assert_string_equal(asked(PG_FEED_READ), CURSOR(10));
@@ -414,6 +432,99 @@ static void test_epoch(void **state)
                         "event: reset\ndata: {\"reason\":\"epoch\",\"within\":0}\n\n"
                         "event: mark\nid: 0123abce-5:5:\ndata: {}\n\n");
     close(fd);
+}
+
+/* ---- The doorbell ---- */
+
+/* While looks find something nobody is asked to ring, since the next one is sure to come. */
+static void test_looks_on_until_nothing_is_new(void **state)
+{
+    (void)state;
+    comes_up();
+    row_event("11", "7", "{}");
+    look_over(CURSOR(12));
+    assert_batch(1, PG_FEED_READ);
+    row_event("12", "7", "{}");
+    look_over(CURSOR(13));
+    assert_batch(1, PG_FEED_READ);
+    falls_asleep(CURSOR(13));
+}
+
+/* One message wakes it for one look: it is armed all the time, so what that look missed rings. */
+static void test_one_ring_is_one_look(void **state)
+{
+    (void)state;
+    comes_up();
+    falls_asleep(CURSOR(10));
+    for (int n = 0; n < 3; n++) {
+        ring();
+        assert_batch(1, PG_FEED_READ);
+        row_event("11", "7", "{}");
+        look_over(CURSOR(12));
+        assert_batch(0);
+    }
+}
+
+/* More while a look finds something: it is busy, and rings would tell it nothing. */
+static void test_disarms_when_busy(void **state)
+{
+    (void)state;
+    comes_up();
+    falls_asleep(CURSOR(10));
+    ring();
+    row_event("11", "7", "{}");
+    ring();
+    look_over(CURSOR(12));
+    assert_batch(1, PG_RING_DISARM);
+    batch_over(true);
+    assert_batch(1, PG_FEED_READ);
+    row_event("12", "7", "{}");
+    look_over(CURSOR(13));
+    assert_batch(1, PG_FEED_READ);
+    falls_asleep(CURSOR(13));
+}
+
+/* What was committed before it was armed has rung for nobody. */
+static void test_finds_something_when_it_wants_to_sleep(void **state)
+{
+    (void)state;
+    comes_up();
+    look_over(CURSOR(10));
+    arming_over("t");
+    row_event("11", "7", "{}");
+    look_over(CURSOR(12));
+    assert_batch(0);
+    ring();
+    assert_batch(1, PG_FEED_READ);
+    assert_string_equal(asked(PG_FEED_READ), CURSOR(12));
+}
+
+/* Not armed, it must not sleep for long; but whoever holds a key is not asked for it without end. */
+static void test_a_ringer_is_in_the_way(void **state)
+{
+    (void)state;
+    comes_up();
+    look_over(CURSOR(10));
+    for (int n = 0; n < 2; n++) {
+        arming_over("f");
+        assert_batch(0);
+        event_base_loop(base, EVLOOP_ONCE);
+        assert_batch(1, PG_FEED_READ);
+        look_over(CURSOR(10));
+    }
+    arming_over("t");
+    look_over(CURSOR(10));
+    assert_batch(0);
+}
+
+static void test_a_new_connection_is_not_armed(void **state)
+{
+    (void)state;
+    comes_up();
+    falls_asleep(CURSOR(10));
+    goes_down();
+    comes_up();
+    falls_asleep(CURSOR(10));
 }
 
 /* ---- Questions that the database cannot answer ---- */
@@ -572,7 +683,7 @@ static void test_a_replay_is_bounded_in_bytes(void **state)
     (void)state;
     memset(big, 'x', BIG_BYTES);
     comes_up();
-    look_over(CURSOR(10));
+    falls_asleep(CURSOR(10));
     ring();
     for (size_t i = 0; i < COUNT(ids); i++) {
         row_event(ids[i], "7", big);
@@ -601,7 +712,7 @@ static void test_its_own_notification_does_not_come(void **state)
 {
     (void)state;
     comes_up();
-    look_over(CURSOR(10));
+    falls_asleep(CURSOR(10));
     now_ms += PROBE_MS;
     tick();
     assert_batch(1, PG_PROBE);
@@ -617,7 +728,7 @@ static void test_its_own_notification_does_not_come(void **state)
     assert_string_equal(pg.dropped, "our own notification did not come");
     goes_down();
     comes_up(); /* with a test of its own, which that connection passes */
-    look_over(CURSOR(10));
+    falls_asleep(CURSOR(10));
     now_ms += PROBE_MS - 1;
     tick();
     assert_batch(1, PG_FEED_READ);
@@ -629,7 +740,7 @@ static void test_prunes_what_is_older_than_may_be_kept(void **state)
     (void)state;
     settings.probe_ms = HOUR_MS;
     comes_up();
-    look_over(CURSOR(10));
+    falls_asleep(CURSOR(10));
     now_ms += 60 * 1000; /* then it is due, but not before what is urgent */
     ring();
     assert_batch(1, PG_FEED_READ);
@@ -652,6 +763,12 @@ int main(void)
         TEST(test_each_look_goes_on_from_the_last),
         TEST(test_a_look_that_fails_in_its_transaction),
         TEST(test_epoch),
+        TEST(test_looks_on_until_nothing_is_new),
+        TEST(test_one_ring_is_one_look),
+        TEST(test_disarms_when_busy),
+        TEST(test_finds_something_when_it_wants_to_sleep),
+        TEST(test_a_ringer_is_in_the_way),
+        TEST(test_a_new_connection_is_not_armed),
         TEST(test_a_handshake_that_cannot_be_answered),
         TEST(test_sessions_that_cannot_be_looked_up),
         TEST(test_gone_before_the_answer),

@@ -5,8 +5,8 @@ select no_plan();
 
 create temp table expected as
 select p.oid::regprocedure as routine,
-       p.proname like 'api\_%' or p.proname in ('login_lookup', 'epoch_begin') as worker,
-       p.proname like 'feed\_%' or p.proname in ('event_prune', 'epoch_begin') as daemon
+       p.proname like 'api\_%' or p.proname in ('login_lookup', 'epoch_begin', 'ring') as worker,
+       p.proname like 'feed\_%' or p.proname in ('event_prune', 'epoch_begin', 'ring_arm', 'ring_disarm') as daemon
   from pg_proc p
  where p.pronamespace = 'chat'::regnamespace;
 
@@ -14,11 +14,11 @@ select cmp_ok((select count(*) from expected where worker), '>=', 22::bigint, 't
 select results_eq(
   $$select routine::text from expected where has_function_privilege('confab_worker', routine, 'execute') order by 1$$,
   $$select routine::text from expected where worker order by 1$$,
-  'the worker may call the API, login_lookup and epoch_begin, and nothing else');
+  'the worker may call the API, login_lookup, epoch_begin and ring, and nothing else');
 select results_eq(
   $$select routine::text from expected where has_function_privilege('confab_daemon', routine, 'execute') order by 1$$,
   $$select routine::text from expected where daemon order by 1$$,
-  'the daemon may call feed_ functions, event_prune and epoch_begin, and nothing else');
+  'the daemon may call feed_ functions, event_prune, epoch_begin, ring_arm and ring_disarm, and nothing else');
 select is_empty(
   $$select routine from expected where not has_function_privilege('confab_admin', routine, 'execute')$$,
   'the administrator may call everything');
