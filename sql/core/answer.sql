@@ -33,6 +33,25 @@ $$;
 comment on function chat.fail_fields(text[]) is
   'Takes pairs of a field''s name and a complaint about it, which is null when there is none. Raises CF007 with all complaints, each a line "field: complaint" of the error''s detail; the first one is also message and column.';
 
+create or replace function chat.fail_later(p_message text, p_at timestamptz) returns void
+language plpgsql
+as $$
+begin
+  raise exception using errcode = 'CF009', message = p_message,
+    hint = greatest(1, ceil(extract(epoch from p_at - clock_timestamp())))::bigint;
+end
+$$;
+comment on function chat.fail_later(text, timestamptz) is
+  'Raises CF009, too many for now. The error''s hint is the number of seconds until p_at, which becomes Retry-After.';
+
+create or replace function chat.json_is_id(p_value json) returns boolean
+language sql immutable
+as $$
+  select case when json_typeof(p_value) = 'number' and p_value::text ~ '^[0-9]{1,19}$'
+    then p_value::text::numeric between 1 and 9223372036854775807 else false end
+$$;
+comment on function chat.json_is_id(json) is 'Whether a JSON value is a number that an id or a seq can be: whole, from 1 on.';
+
 create or replace function chat.answered(p_status int, p_body json, p_link text default null) returns chat.answer
 language sql immutable
 as $$

@@ -60,7 +60,7 @@ begin
   ), marked as (
     -- Whoever writes has read.
     update chat.member m
-       set read_seq = a.seq
+       set read_seq = a.seq, delivered_seq = a.seq
       from (select room_id, sender_id, max(seq) as seq from added group by room_id, sender_id) a
      where m.room_id = a.room_id and m.user_id = a.sender_id and m.read_seq < a.seq
   )

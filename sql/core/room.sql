@@ -102,6 +102,15 @@ end
 $$;
 comment on function chat.room_member(bigint, bigint) is 'The membership, or CF003 or CF004.';
 
+create or replace function chat.room_is_within(p_room_id bigint, p_members int) returns boolean
+language plpgsql stable
+as $$
+begin
+  return (select count(*) from (select from chat.member where room_id = p_room_id limit p_members + 1) few) <= p_members;
+end
+$$;
+comment on function chat.room_is_within(bigint, int) is 'Whether a room has at most so many members. Does not count the others.';
+
 create or replace function chat.room_json(p_room_id bigint, p_user_id bigint) returns json
 language plpgsql stable
 as $$
@@ -118,10 +127,7 @@ begin
                    case when r.kind = 'dialog' then
                      chat.person_brief(case when r.dialog_low = p_user_id then r.dialog_high else r.dialog_low end)
                    end as peer,
-                   case when r.kind = 'dialog' then
-                     (select json_agg(json_build_object('user', o.user_id, 'read_seq', o.read_seq) order by o.user_id)
-                        from chat.member o where o.room_id = r.id)
-                   end as receipts,
+                   case when m.user_id is not null then chat.receipts_json(r.id) end as receipts,
                    (select chat.message_json(l) from chat.message l
                      where l.room_id = r.id and l.seq = c.last_seq and chat.history_shows(r, m, l.seq)) as last_message,
                    chat.rfc3339(c.last_at) as last_at
@@ -132,7 +138,7 @@ begin
 end
 $$;
 comment on function chat.room_json(bigint, bigint) is
-  'A room as this person sees it; read_seq, unread, mentions, role and last_message are null for one who is not in it.';
+  'A room as this person sees it; read_seq, unread, mentions, role, receipts and last_message are null for one who is not in it.';
 
 create or replace function chat.history_shows(p_room chat.room, p_member chat.member, p_seq bigint) returns boolean
 language sql immutable

@@ -40,6 +40,8 @@ CREATE TABLE chat.member (
     since_seq bigint NOT NULL,
     read_seq bigint NOT NULL,
     joined_at timestamp with time zone DEFAULT now() NOT NULL,
+    delivered_seq bigint NOT NULL,
+    CONSTRAINT member_read_is_delivered CHECK ((delivered_seq >= read_seq)),
     CONSTRAINT member_role_valid CHECK ((role = ANY (ARRAY['owner'::text, 'moderator'::text, 'member'::text])))
 )
 WITH (fillfactor='80');
@@ -51,6 +53,8 @@ COMMENT ON COLUMN chat.member.since IS 'The event id of the join: only events ab
 COMMENT ON COLUMN chat.member.since_seq IS 'The room''s last_seq at the join: where since_join history begins.';
 
 COMMENT ON COLUMN chat.member.read_seq IS 'Read up to here; unread is last_seq minus this. It only grows.';
+
+COMMENT ON COLUMN chat.member.delivered_seq IS 'Came to a device up to here; what was read was delivered. It only grows, and by itself only in small rooms.';
 
 CREATE TABLE chat.room (
     id bigint NOT NULL,
@@ -149,6 +153,49 @@ CREATE SEQUENCE chat.event_id_seq
 
 ALTER SEQUENCE chat.event_id_seq OWNED BY chat.event.id;
 
+CREATE TABLE chat.job (
+    id bigint NOT NULL,
+    kind text NOT NULL,
+    key text,
+    payload jsonb DEFAULT '{}'::jsonb NOT NULL,
+    state text DEFAULT 'open'::text NOT NULL,
+    run_at timestamp with time zone DEFAULT now() NOT NULL,
+    every interval,
+    attempts bigint DEFAULT 0 NOT NULL,
+    attempts_max bigint DEFAULT 10,
+    claimed_by text,
+    lease_until timestamp with time zone,
+    last_error text,
+    ended_at timestamp with time zone,
+    CONSTRAINT job_claim_whole CHECK (((claimed_by IS NULL) = (lease_until IS NULL))),
+    CONSTRAINT job_ended CHECK ((((state = 'open'::text) = (ended_at IS NULL)) AND ((state = 'open'::text) OR (claimed_by IS NULL)))),
+    CONSTRAINT job_recurs_for_ever CHECK (((every IS NULL) OR ((state = 'open'::text) AND (attempts_max IS NULL)))),
+    CONSTRAINT job_state_valid CHECK ((state = ANY (ARRAY['open'::text, 'done'::text, 'failed'::text])))
+);
+
+COMMENT ON TABLE chat.job IS 'What must happen once in the world, however many programs could do it: chat.job_claim gives each job to one of them, for the time of a lease. Failed ones stay visible for 30 days.';
+
+COMMENT ON COLUMN chat.job.key IS 'The adder''s own name for the job: the same kind and key is the same job.';
+
+COMMENT ON COLUMN chat.job.every IS 'It recurs: done, it is open again after so long. Null: done once.';
+
+COMMENT ON COLUMN chat.job.attempts IS 'How often it was claimed; if it recurs, since it was done last.';
+
+COMMENT ON COLUMN chat.job.attempts_max IS 'It has failed when so many attempts have; null: it is tried for ever.';
+
+COMMENT ON COLUMN chat.job.lease_until IS 'Until then it is its claimer''s; later it is anybody''s.';
+
+COMMENT ON COLUMN chat.job.last_error IS 'Why the last attempt failed.';
+
+ALTER TABLE chat.job ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME chat.job_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE chat.log_state (
     one boolean DEFAULT true NOT NULL,
     epoch text,
@@ -223,10 +270,27 @@ ALTER TABLE chat.session ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE UNLOGGED TABLE chat.stream_ticket (
+    ticket_hash bytea NOT NULL,
+    session_id bigint NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT stream_ticket_hash_size CHECK ((octet_length(ticket_hash) = 32))
+);
+
+COMMENT ON TABLE chat.stream_ticket IS 'Tickets by which a stream is opened for a session, once. Redeeming one deletes its row.';
+
+COMMENT ON COLUMN chat.stream_ticket.ticket_hash IS 'SHA-256 of the ticket; the ticket itself is stored nowhere.';
+
 ALTER TABLE ONLY chat.event ALTER COLUMN id SET DEFAULT nextval('chat.event_id_seq'::regclass);
 
 ALTER TABLE ONLY chat.event
     ADD CONSTRAINT event_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY chat.job
+    ADD CONSTRAINT job_key_key UNIQUE (kind, key);
+
+ALTER TABLE ONLY chat.job
+    ADD CONSTRAINT job_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY chat.log_state
     ADD CONSTRAINT log_state_pkey PRIMARY KEY (one);
@@ -267,11 +331,18 @@ ALTER TABLE ONLY chat.session
 ALTER TABLE ONLY chat.session
     ADD CONSTRAINT session_token_hash_key UNIQUE (token_hash);
 
+ALTER TABLE ONLY chat.stream_ticket
+    ADD CONSTRAINT stream_ticket_pkey PRIMARY KEY (ticket_hash);
+
 CREATE INDEX event_room_id_idx ON chat.event USING btree (room_id, xid);
 
 CREATE INDEX event_user_id_idx ON chat.event USING btree (user_id, xid) WHERE (user_id IS NOT NULL);
 
 CREATE INDEX event_xid_idx ON chat.event USING btree (xid);
+
+CREATE INDEX job_due_idx ON chat.job USING btree (kind, GREATEST(run_at, lease_until)) WHERE (state = 'open'::text);
+
+CREATE INDEX job_ended_at_idx ON chat.job USING btree (ended_at) WHERE (ended_at IS NOT NULL);
 
 CREATE INDEX member_user_id_idx ON chat.member USING btree (user_id);
 
@@ -281,7 +352,11 @@ CREATE INDEX room_created_by_idx ON chat.room USING btree (created_by);
 
 CREATE INDEX room_dialog_high_idx ON chat.room USING btree (dialog_high);
 
+CREATE INDEX session_expires_at_idx ON chat.session USING btree (expires_at);
+
 CREATE INDEX session_user_id_idx ON chat.session USING btree (user_id);
+
+CREATE INDEX stream_ticket_session_id_idx ON chat.stream_ticket USING btree (session_id);
 
 CREATE TRIGGER event_durable BEFORE INSERT ON chat.event FOR EACH STATEMENT EXECUTE FUNCTION chat.event_durable();
 
@@ -337,4 +412,7 @@ ALTER TABLE ONLY chat.room
 
 ALTER TABLE ONLY chat.session
     ADD CONSTRAINT session_user_id_fkey FOREIGN KEY (user_id) REFERENCES chat.person(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY chat.stream_ticket
+    ADD CONSTRAINT stream_ticket_session_id_fkey FOREIGN KEY (session_id) REFERENCES chat.session(id) ON DELETE CASCADE;
 

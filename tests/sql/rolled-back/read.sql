@@ -1,51 +1,10 @@
--- Read marks, unread counts, the chat list and the snapshot.
+-- The chat list and the snapshot.
 begin;
 \ir ../fixture.psql
 select no_plan();
 
-select pg_temp.person('alice') as alice, pg_temp.person('bob') as bob, pg_temp.person('carol') as carol \gset
-select pg_temp.room('private', 'Room', 'all', :alice, :bob) as room, pg_temp.room('public', 'Lobby', 'all', :carol) as lobby \gset
-insert into chat.message (room_id, sender_id, body) select :room, :alice, 'm' || i from generate_series(1, 5) i;
-
-create function pg_temp.read(p_who text, p_room bigint, p_seq bigint) returns text language sql as $$
-  select concat_ws(' ', b ->> 'read_seq', b ->> 'last_seq', b ->> 'unread')
-    from pg_temp.body(format('api_read(pg_temp.token(%L), %s, %L)', p_who, p_room, p_seq)) b
-$$;
-create function pg_temp.receipts() returns bigint language sql security definer as $$
-  select count(*) from chat.event where type = 'receipt.read'
-$$;
-set local role confab_worker;
-
--- Whoever writes has read; the others have not.
-select is(pg_temp.body('api_unread(pg_temp.token(''alice''))'), '{"total": 0, "rooms": []}', 'the writer has nothing unread');
-select is(pg_temp.body('api_unread(pg_temp.token(''bob''))'), jsonb_build_object('total', 5, 'rooms', jsonb_build_array(jsonb_build_object('room', :room, 'unread', 5))),
-  'the reader has');
-select is(pg_temp.receipts(), 0::bigint, 'a send is its own receipt');
-
--- Marks only grow, and never pass the newest message.
-select is(pg_temp.read('bob', :room, s), r, format('bob reads up to %s: read, last, unread are %s', s, r)) from (values (2, '2 5 3')) v (s, r);
-select is(pg_temp.receipts(), 1::bigint, 'a mark that grew is told');
-select is(pg_temp.read('bob', :room, s), r, format('bob reads up to %s: read, last, unread are %s', s, r))
-  from (values (1, '2 5 3'), (2, '2 5 3'), (0, '2 5 3'), (-7, '2 5 3')) v (s, r);
-select is(pg_temp.receipts(), 1::bigint, 'one that did not is not');
-select is(pg_temp.read('bob', :room, 9223372036854775807), '5 5 0', 'a mark stops at the newest message');
-select is(pg_temp.receipts(), 2::bigint, 'and is told as it stands');
-select is(pg_temp.outcome(format('api_read(pg_temp.token(''bob''), %s, null)', :room)), 'CF007 seq', 'null is no place');
-select is(pg_temp.outcome(format('api_read(pg_temp.token(%L), %s, 1)', w, r)), e, format('%s: %s', w, e))
-  from (values ('carol', :room, 'CF004'), ('alice', :lobby, 'CF003'), ('alice', 0, 'CF004')) v (w, r, e);
-reset role;
-select is((select (room_id, user_id, data::jsonb - 'eid') from chat.event where type = 'receipt.read' order by id desc limit 1),
-  (:room::bigint, :bob::bigint, jsonb_build_object('room', :room, 'user', :bob, 'seq', 5)), 'a receipt goes to the room, with the mark itself');
-insert into chat.member (room_id, user_id) select :lobby, pg_temp.person('crowd' || i) from generate_series(1, 99) i;
-insert into chat.message (room_id, sender_id, body) values (:lobby, :carol, 'one'), (:lobby, :carol, 'two');
-select is(chat.member_read(:lobby, id, 1), 1::bigint, 'a mark in a room of 100') from chat.person where login = 'crowd1';
-select is((select room_id from chat.event order by id desc limit 1), :lobby::bigint, 'is told to the room');
-insert into chat.member (room_id, user_id) values (:lobby, :bob);
-select is(chat.member_read(:lobby, id, 2), 2::bigint, 'a mark in a larger room') from chat.person where login = 'crowd1';
-select is((select (room_id, user_id) from chat.event order by id desc limit 1), (select (null::bigint, id) from chat.person where login = 'crowd1'),
-  'is told to one''s own devices only');
-select is(chat.member_read(:lobby, :alice, 1), null, 'a non-member has no mark');
-select is((select (read_seq, since_seq) from chat.member where room_id = :lobby and user_id = :bob), (2::bigint, 2::bigint), 'a join starts with nothing unread');
+select pg_temp.person('alice') as alice, pg_temp.person('bob') as bob \gset
+select pg_temp.room('private', 'Room', 'all', :alice, :bob) as room \gset
 
 -- The chat list: newest activity first.
 select pg_temp.room('private', 'R' || i, 'all', :alice, :bob) from generate_series(1, 7) i;

@@ -16,7 +16,7 @@ select is(:'dialog_body'::jsonb - '{id,last_at,receipts}'::text[],
     'peer', jsonb_build_object('id', :bob, 'display_name', 'Bob'), 'last_message', null),
   'a new dialog');
 select is(:'dialog_body'::jsonb -> 'receipts', jsonb_build_array(
-    jsonb_build_object('user', :alice, 'read_seq', 0), jsonb_build_object('user', :bob, 'read_seq', 0)), 'its receipts');
+    jsonb_build_object('user', :alice, 'read_seq', 0, 'delivered_seq', 0), jsonb_build_object('user', :bob, 'read_seq', 0, 'delivered_seq', 0)), 'its receipts');
 select is(pg_temp.outcome(format('api_dialog_open(pg_temp.token(''alice''), %s)', :bob)), '200', 'opened again it is found');
 select is(pg_temp.body(format('api_dialog_open(pg_temp.token(''bob''), %s)', :alice)) ->> 'id', :'dialog', 'by the other one too');
 select is(pg_temp.body(format('api_dialog_open(pg_temp.token(''bob''), %s)', :alice)) #>> '{peer,display_name}', 'Alice', 'who sees his peer');
@@ -61,12 +61,12 @@ select is(pg_temp.body($$api_room_create(pg_temp.token('alice'), 'public', 'R', 
 select pg_temp.body(format('api_room_create(pg_temp.token(''alice''), ''private'', ''Team'', null, null, array[%s, %s, %s])', :bob, :alice, :bob))
          ->> 'id' as team \gset
 select pg_temp.body('api_room_create(pg_temp.token(''alice''), ''public'', ''Lobby'', null, null, null)') ->> 'id' as lobby \gset
-select is(pg_temp.body(format('api_room(pg_temp.token(''alice''), %s)', :team)) - '{id,last_at}'::text[],
+select is(pg_temp.body(format('api_room(pg_temp.token(''alice''), %s)', :team)) - '{id,last_at,receipts}'::text[],
   '{"kind": "private", "name": "Team", "topic": "", "history": "since_join", "archived": false, "last_seq": 0, "first_seq": 1, "read_seq": 0,
-    "unread": 0, "mentions": 0, "role": "owner", "members_count": 2, "peer": null, "receipts": null, "last_message": null}',
+    "unread": 0, "mentions": 0, "role": "owner", "members_count": 2, "peer": null, "last_message": null}',
   'a room as its owner sees it');
 select is(pg_temp.body(format('api_room(pg_temp.token(''carol''), %s)', :lobby)) @>
-  '{"kind": "public", "role": null, "read_seq": null, "unread": null, "mentions": null, "last_message": null}', true,
+  '{"kind": "public", "role": null, "read_seq": null, "unread": null, "mentions": null, "receipts": null, "last_message": null}', true,
   'a public room as one sees it who is not in it');
 select is(pg_temp.outcome(format('api_room(pg_temp.token(''carol''), %s)', :team)), 'CF004', 'a private room does not exist for others');
 select is(pg_temp.outcome('api_room(pg_temp.token(''carol''), 0)'), 'CF004', 'a room that does not exist');
