@@ -1,4 +1,4 @@
-create or replace function chat.api_events(p_token bytea, p_after text) returns chat.answer
+create or replace function chat.api_events(p_token bytea, p_after text, p_rooms bigint[]) returns chat.answer
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 -- See feed_read.
 set plan_cache_mode = force_custom_plan
@@ -7,17 +7,21 @@ declare
   c_limit constant int := 1000;
   c_within_s constant int := 5;
   v_me constant bigint := chat.session_user_id(p_token);
-  v_cursor constant text := chat.cursor_now();
-  v_reset text := chat.cursor_refusal(p_after);
+  v_filter constant text := chat.cursor_filter(p_rooms);
+  v_cursor constant text := chat.cursor_now() || coalesce('~' || v_filter, '');
+  v_reset text := chat.cursor_refusal(p_after, v_filter);
   v_from constant pg_snapshot := chat.cursor_snapshot(p_after);
   v_events json;
   v_count int := 0;
 begin
+  if cardinality(p_rooms) > 100 then
+    perform chat.fail('CF007', 'A filter has at most 100 rooms.', 'rooms');
+  end if;
   if p_after is not null and v_reset is null then
     -- LIMIT only to see that there are too many: then none is sent.
     select json_agg(json_build_object('type', e.type, 'eid', e.id, 'data', e.data::json) order by e.id), count(*)
       into v_events, v_count
-      from (select id, type, data from chat.event_for(v_me, v_from) limit c_limit + 1) e;
+      from (select id, type, data from chat.event_for(v_me, v_from, p_rooms) limit c_limit + 1) e;
     if v_count > c_limit then
       v_reset := 'limit';
     end if;
@@ -32,5 +36,12 @@ begin
     'interval_ms', coalesce(nullif(current_setting('chat.poll_interval_ms', true), ''), '3000')::int));
 end
 $$;
-comment on function chat.api_events(bytea, text) is
-  'GET /events?after=: polling. 200 {events: [{type, eid, data}], cursor, interval_ms}: what the cursor does not cover and the caller may see, and the cursor to go on from; without after only the cursor. When the cursor cannot be continued, or over 1,000 events were missed, the one event is reset {reason, within}.';
+comment on function chat.api_events(bytea, text, bigint[]) is
+  'GET /events?after=&rooms=: polling. 200 {events: [{type, eid, data}], cursor, interval_ms}: what the cursor does not cover and the caller may see, and the cursor to go on from; without after only the cursor. With rooms only what is of these, or about the caller himself. When the cursor cannot be continued (it was made under another filter), or over 1,000 events were missed, the one event is reset {reason, within}.';
+
+create or replace function chat.api_events(p_token bytea, p_after text) returns chat.answer
+language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+  select chat.api_events(p_token, p_after, null)
+$$;
+comment on function chat.api_events(bytea, text) is 'The same without a filter, as workers of releases before 0006 call it.';

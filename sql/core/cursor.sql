@@ -1,5 +1,6 @@
 -- The log's order and its cursors. A cursor is EPOCH-XMIN:XMAX:XIP: the transactions whose events its
--- holder has seen. Everything here is STABLE, so that a cursor and what was read with it are of one snapshot.
+-- holder has seen; with ~FILTER at its end, of some rooms only. Everything here is STABLE, so that a cursor and what
+-- was read with it are of one snapshot.
 
 create or replace function chat.epoch() returns text
 language sql stable
@@ -45,10 +46,11 @@ create or replace function chat.cursor_snapshot(p_cursor text) returns pg_snapsh
 language plpgsql immutable
 as $$
 begin
-  if length(p_cursor) > 20000 or p_cursor !~ '^[0-9a-f]{8}-[0-9]{1,19}:[0-9]{1,19}:([0-9]{1,19}(,[0-9]{1,19})*)?$' then
+  if length(p_cursor) > 20000
+     or p_cursor !~ '^[0-9a-f]{8}-[0-9]{1,19}:[0-9]{1,19}:([0-9]{1,19}(,[0-9]{1,19})*)?(~[0-9a-f]{8})?$' then
     return null;
   end if;
-  return substr(p_cursor, 10)::pg_snapshot;
+  return split_part(substr(p_cursor, 10), '~', 1)::pg_snapshot;
 exception
   when data_exception then
     return null;
@@ -90,6 +92,25 @@ $$;
 comment on function chat.cursor_refusal(text) is
   'Why a cursor cannot be continued from: expired (or no cursor at all) or epoch; null when it can.';
 
+create or replace function chat.cursor_filter(p_rooms bigint[]) returns text
+language sql immutable
+as $$
+  select substr(encode(sha256(convert_to(coalesce(string_agg(r::text, ',' order by r), ''), 'UTF8')), 'hex'), 1, 8)
+    from (select distinct unnest(p_rooms) as r) rooms
+  having p_rooms is not null
+$$;
+comment on function chat.cursor_filter(bigint[]) is
+  'What a cursor over these rooms alone ends with, after "~": 8 hex digits of SHA-256 over their ids, each once, in ascending order, with commas between. Null for null, which is no filter.';
+
+create or replace function chat.cursor_refusal(p_cursor text, p_filter text) returns text
+language sql stable
+as $$
+  select coalesce(chat.cursor_refusal(p_cursor),
+                  case when nullif(split_part(p_cursor, '~', 2), '') is distinct from p_filter then 'filter' end)
+$$;
+comment on function chat.cursor_refusal(text, text) is
+  'The same for one who asks under a filter (chat.cursor_filter; null: none): also filter, when the cursor was made under another one, for it then covers what was never sent.';
+
 create or replace function chat.event_after(p_from pg_snapshot) returns setof chat.event
 language sql stable
 as $$
@@ -102,7 +123,7 @@ $$;
 comment on function chat.event_after(pg_snapshot) is
   'The events that a cursor''s snapshot does not cover, unordered; sort them by id. Never cut this with LIMIT: the next cursor would cover what was left out.';
 
-create or replace function chat.event_for(p_user_id bigint, p_from pg_snapshot) returns setof chat.event
+create or replace function chat.event_for(p_user_id bigint, p_from pg_snapshot, p_rooms bigint[]) returns setof chat.event
 language sql stable
 as $$
   -- Each part by an index of its own, so that it costs what it finds, however long the log is: what was
@@ -112,26 +133,28 @@ as $$
     join chat.event e on e.room_id = m.room_id and e.xid >= pg_snapshot_xmax(p_from)
                      -- Only the join itself has the very id that the membership begins at.
                      and e.id >= m.since and (e.type <> 'room.new' or e.user_id = p_user_id)
-   where m.user_id = p_user_id
+   where m.user_id = p_user_id and (p_rooms is null or m.room_id = any (p_rooms))
    union all
   select e.*
     from chat.member m
     join chat.event e on e.room_id = m.room_id and e.xid = any (array(select pg_snapshot_xip(p_from)))
                      and e.id >= m.since and (e.type <> 'room.new' or e.user_id = p_user_id)
-   where m.user_id = p_user_id
+   where m.user_id = p_user_id and (p_rooms is null or m.room_id = any (p_rooms))
    union all
   select e.*
     from chat.event e
+    left join chat.member m on m.room_id = e.room_id and m.user_id = p_user_id and m.room_id <> all (p_rooms)
    where e.user_id = p_user_id and e.xid >= pg_snapshot_xmax(p_from)
-     and (e.room_id is null or e.type = 'member.leave')
+     and (e.room_id is null or e.type = 'member.leave' or e.id >= m.since)
    union all
   select e.*
     from chat.event e
+    left join chat.member m on m.room_id = e.room_id and m.user_id = p_user_id and m.room_id <> all (p_rooms)
    where e.user_id = p_user_id and e.xid = any (array(select pg_snapshot_xip(p_from)))
-     and (e.room_id is null or e.type = 'member.leave')
+     and (e.room_id is null or e.type = 'member.leave' or e.id >= m.since)
 $$;
-comment on function chat.event_for(bigint, pg_snapshot) is
-  'Of the events that a cursor does not cover, those this person may see by today''s memberships, unordered; sort them by id. Of a room that was left only the person''s own member.leave remains.';
+comment on function chat.event_for(bigint, pg_snapshot, bigint[]) is
+  'Of the events that a cursor does not cover, those this person may see by today''s memberships, unordered; sort them by id. Of a room that was left only the person''s own member.leave remains. With p_rooms only of these rooms, and what is about the person himself of all; null: no filter.';
 
 create or replace function chat.epoch_begin() returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp

@@ -68,7 +68,7 @@ begin
       v_from := chat.cursor_snapshot(v_ask.cursor);
       -- LIMIT only to see that there are too many: then none is sent.
       select array_agg(row(f.*)::chat.event order by f.id) into v_events
-        from (select * from chat.event_for(v_ask.user_id, v_from) limit p_limit + 1) f;
+        from (select * from chat.event_for(v_ask.user_id, v_from, null) limit p_limit + 1) f;
       if cardinality(v_events) > p_limit then
         v_reset := 'limit';
       end if;

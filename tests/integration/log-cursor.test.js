@@ -235,8 +235,8 @@ const SNAPSHOTS = 150;
 
 test('/snapshot and its cursor fit together while messages are written', async () => {
   const { database, client } = await roomOfOne();
-  const { rows: functions } = await client.query(`select provolatile from pg_proc where proname in ('api_snapshot', 'api_events')`);
-  assert.deepEqual(functions.map((row) => row.provolatile), ['s', 's'], 'declared STABLE');
+  const { rows: functions } = await client.query(`select distinct provolatile from pg_proc where proname in ('api_snapshot', 'api_events')`);
+  assert.deepEqual(functions.map((row) => row.provolatile), ['s'], 'declared STABLE');
 
   const state = { stop: false };
   const writers = await Promise.all([1, 2, 3].map(() => cluster.connect(database)));

@@ -107,6 +107,50 @@ select results_eq(format($$select ord, reset, coalesce(data::json #>> '{message,
     select * from (select 6, null, coalesce(data::json #>> '{message,body}', type) from chat.event where id >= (select min(id) from chat.event where type = 'many') order by id) x$$,
   'replays: each its own, whole or a reset; none for a dead session');
 
+-- A filter: only these rooms, and what is about the person himself. A cursor belongs to its filter.
+select is(chat.cursor_filter(r), f, format('the filter of %s', r))
+  from (values ('{1,3,20}'::bigint[], 'c70582cd'), ('{20,3,1,3}', 'c70582cd'), ('{20}', left(encode(sha256('20'), 'hex'), 8)), ('{}', left(encode(sha256(''), 'hex'), 8)), (null, null)) v (r, f);
+create function pg_temp.narrow(p_who text, p_cursor text, variadic p_rooms bigint[]) returns text language sql as $$
+  select concat_ws(' | ', (select string_agg(concat_ws(' ', e ->> 'type', e #>> '{data,message,body}', e #>> '{data,reason}', e #>> '{data,user,display_name}'), ', ' order by o)
+                             from jsonb_array_elements(b -> 'events') with ordinality x (e, o)),
+                   split_part(b ->> 'cursor', '~', 2))
+    from pg_temp.body(format('api_events(pg_temp.token(%L), %L, %L)', p_who, p_cursor, p_rooms)) b
+$$;
+select pg_temp.body(format('api_events(pg_temp.token(''alice''), null, array[%s]::bigint[])', :room)) ->> 'cursor' as narrow \gset
+select chat.cursor_filter(array[:room]) as filter, chat.cursor_filter(array[:other]) as otherwise \gset
+select is(pg_temp.narrow('alice', :'narrow', :room), :'filter', 'a cursor under a filter goes on under it');
+select is(pg_temp.narrow('alice', :'narrow', :room, :room), :'filter', 'however it is written');
+select is(pg_temp.narrow('alice', :'narrow', :other), 'reset filter | ' || :'otherwise', 'under another it does not');
+select is(pg_temp.poll('alice', :'narrow'), 'reset filter', 'nor under none');
+select is(pg_temp.narrow('alice', chat.cursor_now(), :room), 'reset filter | ' || :'filter', 'nor one of none under a filter');
+select is(pg_temp.narrow('alice', c, :room), 'reset ' || r || ' | ' || :'filter', c || ': ' || r)
+  from (values ('garbage', 'expired'), ('~' || :'filter', 'expired'), (:'c' || '~', 'expired'), (:'c' || '~' || upper(:'filter'), 'expired'), (:'narrow' || '0', 'expired'),
+               (:'narrow' || '~' || :'filter', 'expired'), (:'epoch' || '1:1000000:~' || :'filter', 'expired'), ('00000000-1:1:~' || :'filter', 'epoch')) v (c, r);
+select is(chat.cursor_refusal(:'narrow'), null, 'who filters by himself may present any');
+select is(pg_temp.outcome(format('api_events(pg_temp.token(''alice''), null, array(select generate_series(1, %s)::bigint))', n)), r, format('%s rooms: %s', n, r))
+  from (values (100, '200'), (101, 'CF007 rooms')) v (n, r);
+
+-- Alice looks at one room; things happen in another, some of them about her.
+insert into chat.member (room_id, user_id) values (:other, :alice);
+call pg_temp.said('here');
+insert into chat.message (room_id, sender_id, body) values (:other, :bob, 'there');
+select chat.receipts_mark(:alice, array[:other], '{read}', '{9}'), chat.receipts_mark(:bob, array[:other], '{read}', '{9}') \g /dev/null
+select is(pg_temp.narrow('alice', :'narrow', :room), 'member.join Alice, room.new, message.new here, receipt.read | ' || :'filter',
+  'under a filter: what is of its rooms, and one''s own joining and reading elsewhere');
+select is(pg_temp.narrow('alice', replace(:'narrow', :'filter', :'otherwise'), :other), 'member.join Alice, room.new, message.new there, receipt.read | ' || :'otherwise',
+  'a filter may name rooms that one is not in yet');
+select is(pg_temp.body(format('api_events(pg_temp.token(''alice''), %L, %L)', replace(:'narrow', :'filter', chat.cursor_filter(array[:room, :other])), array[:other, :room])) -> 'events',
+  pg_temp.body(format('api_events(pg_temp.token(''alice''), %L)', split_part(:'narrow', '~', 1))) -> 'events', 'under all rooms it is as under none');
+select is(pg_temp.narrow('bob', replace(:'narrow', :'filter', :'otherwise'), :other), 'member.join Alice, message.new there, receipt.read | ' || :'otherwise', 'of others only what is of the rooms');
+delete from chat.member where room_id = :other and user_id = :alice;
+insert into chat.message (room_id, sender_id, body) values (:other, :bob, 'without her');
+select is(pg_temp.narrow('alice', :'narrow', :room), 'message.new here, member.leave Alice | ' || :'filter', 'of a room that was left one''s own leave remains');
+insert into chat.member (room_id, user_id) values (:other, :alice);
+select is(pg_temp.narrow('alice', :'narrow', :room), 'message.new here, member.leave Alice, member.join Alice, room.new | ' || :'filter', 'of one joined again what is about oneself from then on');
+delete from chat.member where room_id = :other and user_id = :alice;
+select is((select string_agg(coalesce(reset, type), ', ' order by id) from chat.feed_replay(array[1], array[pg_temp.token('alice')], array[:'narrow'], 10)),
+  'message.new, member.leave, member.leave', 'the daemon, which filters by itself, is given all');
+
 -- Pruning, with a transaction open all the while.
 select chat.cursor_now() as before \gset
 call pg_temp.second('begin');

@@ -14,7 +14,7 @@ select is_empty('select pg_temp.log()', 'people and sessions are no events');
 insert into chat.room (kind, name) values ('private', 'Room') returning id as room \gset
 insert into chat.member (room_id, user_id, role) values (:room, :alice, 'owner'), (:room, :bob, 'member');
 insert into chat.message (room_id, sender_id, body) values (:room, :alice, 'one'), (:room, :bob, 'two');
-select chat.member_read(:room, :alice, 2);
+select chat.receipts_mark(:alice, array[:room], '{read}', '{2}');
 delete from chat.member where user_id = :bob;
 delete from chat.session where user_id = :bob;
 select results_eq('select room, "user", type from pg_temp.log()', $$values
@@ -34,10 +34,10 @@ select is_empty(format('select from chat.event e where room_id = %s and type = '
 -- The id of a join is where the membership begins.
 insert into chat.member (room_id, user_id) values (:room, :bob);
 select is((select since from chat.member where user_id = :bob), (select max(id) from chat.event where type = 'member.join'), 'since is the event of the join');
-select is((select array_agg(type order by id) from chat.event_for(:bob, '1:1:') where room_id = :room), array['member.leave', 'member.join', 'room.new'],
+select is((select array_agg(type order by id) from chat.event_for(:bob, '1:1:', null) where room_id = :room), array['member.leave', 'member.join', 'room.new'],
   'who comes back sees of the room his leave, and what is after his return');
 delete from chat.member where user_id = :bob;
-select is((select string_agg(type, ' ' order by id) from chat.event_for(:bob, '1:1:')), 'member.leave session.end member.leave',
+select is((select string_agg(type, ' ' order by id) from chat.event_for(:bob, '1:1:', null)), 'member.leave session.end member.leave',
   'who left sees of the room that he left');
 
 -- Who writes to the log commits synchronously.
