@@ -58,9 +58,10 @@ begin
   for v_object in
     select p.oid::regprocedure::text as name,
            case when p.proname like 'api\_%' or p.proname in ('login_lookup', 'ring') then 'confab_worker'
-                when p.proname like 'feed\_%' or p.proname in ('event_prune', 'ring_arm', 'ring_disarm')
+                when p.proname like 'feed\_%'
+                  or p.proname in ('event_prune', 'ring_arm', 'ring_disarm', 'job_claim', 'job_done', 'job_fail')
                   then 'confab_daemon'
-                when p.proname = 'epoch_begin' then 'confab_worker, confab_daemon'
+                when p.proname in ('epoch_begin', 'housekeep') then 'confab_worker, confab_daemon'
            end as program
       from pg_proc p
      where p.pronamespace = 'chat'::regnamespace

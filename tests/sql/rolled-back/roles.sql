@@ -5,8 +5,8 @@ select no_plan();
 
 create temp table expected as
 select p.oid::regprocedure as routine,
-       p.proname like 'api\_%' or p.proname in ('login_lookup', 'epoch_begin', 'ring') as worker,
-       p.proname like 'feed\_%' or p.proname in ('event_prune', 'epoch_begin', 'ring_arm', 'ring_disarm') as daemon
+       p.proname like 'api\_%' or p.proname in ('login_lookup', 'epoch_begin', 'ring', 'housekeep') as worker,
+       p.proname like 'feed\_%' or p.proname in ('event_prune', 'epoch_begin', 'ring_arm', 'ring_disarm', 'housekeep', 'job_claim', 'job_done', 'job_fail') as daemon
   from pg_proc p
  where p.pronamespace = 'chat'::regnamespace;
 
@@ -14,11 +14,11 @@ select cmp_ok((select count(*) from expected where worker), '>=', 22::bigint, 't
 select results_eq(
   $$select routine::text from expected where has_function_privilege('confab_worker', routine, 'execute') order by 1$$,
   $$select routine::text from expected where worker order by 1$$,
-  'the worker may call the API, login_lookup, epoch_begin and ring, and nothing else');
+  'the worker may call the API, login_lookup, epoch_begin, ring and housekeep, and nothing else');
 select results_eq(
   $$select routine::text from expected where has_function_privilege('confab_daemon', routine, 'execute') order by 1$$,
   $$select routine::text from expected where daemon order by 1$$,
-  'the daemon may call feed_ functions, event_prune, epoch_begin, ring_arm and ring_disarm, and nothing else');
+  'the daemon may call feed_ functions, event_prune, epoch_begin, the doorbell''s, housekeep and a job''s, and nothing else');
 select is_empty(
   $$select routine from expected where not has_function_privilege('confab_admin', routine, 'execute')$$,
   'the administrator may call everything');
@@ -53,15 +53,24 @@ select throws_ok('select from chat.person', '42501', null, 'the worker reads no 
 select throws_ok($$select chat.session_user_id('')$$, '42501', null, 'the worker calls no inner function');
 select throws_ok('select chat.feed_read(null)', '42501', null, 'the worker reads no feed');
 select throws_ok($$select chat.event_prune('1 day')$$, '42501', null, 'the worker prunes nothing');
+select lives_ok($$select chat.housekeep('worker')$$, 'the worker keeps house');
+select throws_ok($$select chat.job_claim('{x}', 'worker', '1 minute', 1)$$, '42501', null, 'the worker claims no job');
+select throws_ok($$select chat.feed_tickets('{1}', '{x}')$$, '42501', null, 'the worker redeems no ticket');
 select throws_ok('create table chat.mine ()', '42501', null, 'the worker makes no table');
 
 set local role confab_daemon;
 select lives_ok('select chat.feed_read(null)', 'the daemon reads the feed');
 select throws_ok('select from chat.event', '42501', null, 'the daemon reads no table');
+select lives_ok($$select chat.feed_tickets('{1}', '{x}')$$, 'the daemon redeems tickets');
+select lives_ok($$select chat.feed_receipts('{1}', '{1}', '{1}', '{read}', '{1}')$$, 'it tells receipts');
+select lives_ok($$select chat.housekeep('daemon'), chat.job_claim('{x}', 'daemon', '1 minute', 1), chat.job_done(1, 'daemon'), chat.job_fail(1, 'daemon', '')$$,
+  'it keeps house, and does jobs');
+select throws_ok($$select chat.job_add('x')$$, '42501', null, 'which it does not add');
+select throws_ok('delete from chat.job', '42501', null, 'nor delete');
 select throws_ok($$select chat.api_me(pg_temp.token('alice'))$$, '42501', null, 'the daemon does not call the API');
 
 set local role confab_admin;
-select lives_ok('select from chat.person, chat.room, chat.member, chat.message, chat.session, chat.event, chat.room_counter',
+select lives_ok('select from chat.person, chat.room, chat.member, chat.message, chat.session, chat.event, chat.room_counter, chat.job, chat.stream_ticket',
   'the administrator reads every table');
 select lives_ok(format($$insert into chat.message (room_id, sender_id, body) values (%s, %s, 'from the console')$$, :room, :alice),
   'the administrator writes a message by a plain INSERT');
@@ -75,6 +84,7 @@ select throws_ok($$insert into chat.event (room_id, type, data) values (1, 'x', 
   'he does not write to the event log: triggers do');
 select throws_ok('update chat.message set body = body', '42501', null, 'he does not rewrite messages in place');
 select throws_ok('update chat.room_counter set last_seq = 0', '42501', null, 'he does not move counters');
+select lives_ok($$select chat.job_add('x'), chat.housekeep('admin')$$, 'he adds jobs, and keeps house');
 select throws_ok('update chat.member set read_seq = 0', '42501', null, 'he does not move read marks');
 select throws_ok('update chat.log_state set epoch = null', '42501', null, 'he does not touch the log''s state');
 
