@@ -98,27 +98,32 @@ void exchange_make_token(const struct exchange *x, struct fresh_token *out)
     snprintf(out->days, sizeof(out->days), "%" PRId64, x->app->settings->session_days);
 }
 
+enum confab_err exchange_add_member(struct exchange *x, const char *name, const char *text)
+{
+    enum confab_err err = CONFAB_NO_MEMORY;
+    json_t *answer = json_loads(buf_str(&x->resp.body), 0, NULL);
+    char *body = NULL;
+
+    if (json_object_set_new(answer, name, json_string(text)) == 0) {
+        body = json_dumps(answer, JSON_COMPACT);
+    }
+    if (body != NULL) {
+        resp_json(&x->resp, x->resp.status, body);
+        err = CONFAB_OK;
+    }
+    free(body);
+    json_decref(answer);
+    return err;
+}
+
 enum confab_err exchange_give_token(struct exchange *x, const struct fresh_token *token,
                                     bool as_member)
 {
-    if (!as_member) {
-        auth_set_cookie(&x->resp, &x->req, x->app->settings, token->text);
-        return CONFAB_OK;
+    if (as_member) {
+        return exchange_add_member(x, "token", token->text);
     }
-    enum confab_err err = CONFAB_NO_MEMORY;
-    json_t *answer = json_loads(buf_str(&x->resp.body), 0, NULL);
-    char *text = NULL;
-
-    if (json_object_set_new(answer, "token", json_string(token->text)) == 0) {
-        text = json_dumps(answer, JSON_COMPACT);
-    }
-    if (text != NULL) {
-        resp_json(&x->resp, x->resp.status, text);
-        err = CONFAB_OK;
-    }
-    free(text);
-    json_decref(answer);
-    return err;
+    auth_set_cookie(&x->resp, &x->req, x->app->settings, token->text);
+    return CONFAB_OK;
 }
 
 enum confab_err exchange_check_origin(struct exchange *x)

@@ -47,11 +47,15 @@ enum confab_err exchange_pass(struct exchange *x, bool repeatable)
 enum confab_err exchange_call(struct exchange *x, enum stmt stmt, const char *const *params,
                               bool repeatable) __attribute__((warn_unused_result));
 
-/* A new session's token, in the forms in which it is needed. Wipe with sodium_memzero. */
+/* Adds a member with a text to the answer, which is an object. */
+enum confab_err exchange_add_member(struct exchange *x, const char *name, const char *text)
+    __attribute__((warn_unused_result));
+
+/* A new token, in the forms in which it is needed. Wipe with sodium_memzero. */
 struct fresh_token {
     char text[TOKEN_TEXT_BYTES + 1];
     char param[DB_TOKEN_PARAM_BYTES]; /* its hash, for the statement */
-    char days[EXCHANGE_NUMBER_BYTES]; /* how long the session lasts, for the statement */
+    char days[EXCHANGE_NUMBER_BYTES]; /* how long a session lasts, for the statement */
 };
 void exchange_make_token(const struct exchange *x, struct fresh_token *out);
 

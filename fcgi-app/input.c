@@ -112,6 +112,77 @@ static const char *read_uuid(struct reader *r, struct slice text)
     return NULL;
 }
 
+static void refuse_list(struct reader *r, const char *of_what)
+{
+    char detail[PROBLEM_DETAIL_BYTES];
+
+    snprintf(detail, sizeof(detail), "This must be a list of %" PRId64 " to %" PRId64 " %s.",
+             r->f->min, r->f->max, of_what);
+    reader_refuse(r, detail);
+}
+
+static bool is_within(const struct reader *r, size_t count)
+{
+    return count >= (size_t)r->f->min && count <= (size_t)r->f->max;
+}
+
+/* A list of ids while it is read, and then as PostgreSQL writes an array: {1,2,3}. */
+struct id_list {
+    struct buf text;
+    size_t count;
+    bool good;
+};
+
+static void id_list_init(struct id_list *ids)
+{
+    *ids = (struct id_list){.good = true};
+    buf_init(&ids->text, REQ_MEMORY_BYTES);
+    buf_putc(&ids->text, '{');
+}
+
+static void id_list_add(struct id_list *ids, bool is_int, int64_t id)
+{
+    ids->good = ids->good && is_int && id > 0;
+    if (ids->count++ > 0) {
+        buf_putc(&ids->text, ',');
+    }
+    buf_put_i64(&ids->text, id);
+}
+
+/* The list as a value of the field; clears it. */
+static const char *id_list_end(struct reader *r, struct id_list *ids)
+{
+    const char *kept = NULL;
+
+    buf_putc(&ids->text, '}');
+    if (ids->good && is_within(r, ids->count)) {
+        kept = buf_failed(&ids->text) ? NULL : arena_copy(&r->req->arena, buf_slice(&ids->text));
+        reader_keep(r, kept);
+    } else {
+        refuse_list(r, "ids");
+    }
+    buf_clear(&ids->text);
+    return kept;
+}
+
+static const char *read_text_ids(struct reader *r, struct slice text)
+{
+    struct id_list ids;
+    bool more = true;
+
+    id_list_init(&ids);
+    while (more && ids.good) {
+        struct slice item;
+        int64_t id = 0;
+
+        more = slice_cut(text, ',', &item, &text);
+        bool is_int = str_to_i64(item, 1, INT64_MAX, &id);
+
+        id_list_add(&ids, is_int, id);
+    }
+    return id_list_end(r, &ids);
+}
+
 /* A value that came as text: from the path or the query. NUL-terminated. */
 static const char *read_from_text(struct reader *r, struct slice text)
 {
@@ -122,12 +193,15 @@ static const char *read_from_text(struct reader *r, struct slice text)
         return read_uuid(r, text);
     case FIELD_USER_OR_ME:
         return slice_eq(text, SLICE_LITERAL("me")) ? NULL : read_int(r, text);
+    case FIELD_INT_LIST:
+        return read_text_ids(r, text);
     default:
         return read_text(r, text);
     }
 }
 
-static const char *read_object(struct reader *r, const json_t *value)
+/* The JSON of a value, written compactly. */
+static const char *keep_json(struct reader *r, const json_t *value)
 {
     /* 15 digits keep 0.1 as 0.1; 17 keep any double exactly. */
     const size_t flags = JSON_COMPACT;
@@ -142,48 +216,50 @@ static const char *read_object(struct reader *r, const json_t *value)
     }
     const char *kept = text == NULL ? NULL : arena_copy(&r->req->arena, slice_of(text));
 
+    free(text);
+    return reader_keep(r, kept);
+}
+
+static const char *read_object(struct reader *r, const json_t *value)
+{
+    const char *kept = keep_json(r, value);
+
     if (kept != NULL && strlen(kept) > (size_t)r->f->max) {
         refuse_length(r, "bytes of JSON");
-        kept = NULL;
-    } else {
-        reader_keep(r, kept);
+        return NULL;
     }
-    free(text);
     return kept;
 }
 
-/* An array of positive integers as PostgreSQL writes one: {1,2,3}. */
-static const char *read_int_list(struct reader *r, const json_t *value)
+static const char *read_items(struct reader *r, const json_t *value)
 {
-    struct buf text;
     size_t i = 0;
     const json_t *item = NULL;
-    bool good = json_array_size(value) <= (size_t)r->f->max;
-    const char *kept = NULL;
+    bool good = is_within(r, json_array_size(value));
 
-    buf_init(&text, REQ_MEMORY_BYTES);
-    buf_putc(&text, '{');
     json_array_foreach(value, i, item)
     {
-        good = good && json_is_integer(item) && json_integer_value(item) > 0;
-        if (i > 0) {
-            buf_putc(&text, ',');
-        }
-        buf_put_i64(&text, json_integer_value(item));
+        good = good && json_is_object(item);
     }
-    buf_putc(&text, '}');
-    if (good) {
-        kept = buf_failed(&text) ? NULL : arena_copy(&r->req->arena, buf_slice(&text));
-        reader_keep(r, kept);
-    } else {
-        char detail[PROBLEM_DETAIL_BYTES];
+    if (!good) {
+        refuse_list(r, "objects");
+        return NULL;
+    }
+    return keep_json(r, value);
+}
 
-        snprintf(detail, sizeof(detail), "This must be a list of up to %" PRId64 " ids.",
-                 r->f->max);
-        reader_refuse(r, detail);
+static const char *read_json_ids(struct reader *r, const json_t *value)
+{
+    struct id_list ids;
+    size_t i = 0;
+    const json_t *item = NULL;
+
+    id_list_init(&ids);
+    json_array_foreach(value, i, item)
+    {
+        id_list_add(&ids, json_is_integer(item), json_integer_value(item));
     }
-    buf_clear(&text);
-    return kept;
+    return id_list_end(r, &ids);
 }
 
 static const char *read_json_int(struct reader *r, const json_t *value)
@@ -215,6 +291,7 @@ static const char *read_from_json(struct reader *r, const json_t *value)
         [FIELD_BOOL] = {JSON_TRUE, "This must be true or false."},
         [FIELD_OBJECT] = {JSON_OBJECT, "This must be an object."},
         [FIELD_INT_LIST] = {JSON_ARRAY, "This must be a list of ids."},
+        [FIELD_ITEMS] = {JSON_ARRAY, "This must be a list of objects."},
         [FIELD_USER_OR_ME] = {JSON_INTEGER, "This must be an id."},
     };
     json_type type = json_is_false(value) ? JSON_TRUE : json_typeof(value);
@@ -234,7 +311,9 @@ static const char *read_from_json(struct reader *r, const json_t *value)
     case FIELD_OBJECT:
         return read_object(r, value);
     case FIELD_INT_LIST:
-        return read_int_list(r, value);
+        return read_json_ids(r, value);
+    case FIELD_ITEMS:
+        return read_items(r, value);
     default:
         return read_text(r, json_slice(value));
     }

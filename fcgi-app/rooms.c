@@ -1,7 +1,9 @@
 /*
- * rooms: rooms, dialogs, their members, and how far each has read. Pure data.
+ * rooms: rooms, dialogs, their members, and how far each has read.
  */
 #include "exchange.h"
+
+#define RECEIPTS_MAX 100 /* in one request */
 
 #define ROOM_FIELD                                                                                 \
     {                                                                                              \
@@ -38,10 +40,20 @@ static const struct field member_fields[] = {
     {"user", FIELD_PATH, FIELD_USER_OR_ME, true, 1, INT64_MAX},
 };
 
-static const struct field read_fields[] = {
+static const struct field receipt_fields[] = {
     ROOM_FIELD,
     {"seq", FIELD_BODY, FIELD_INT, true, 0, INT64_MAX},
 };
+
+static const struct field receipts_fields[] = {
+    {"items", FIELD_BODY, FIELD_ITEMS, true, 1, RECEIPTS_MAX},
+};
+
+/* POST /receipts: marks are absolute, so that it may be repeated when the connection is lost. */
+static enum confab_err handle_receipts(struct exchange *x)
+{
+    return exchange_pass(x, true);
+}
 
 static const struct endpoint endpoints[] = {
     {HTTP_PUT, "/dialogs/{user}", AUTH_TOKEN, false, STMT_DIALOG_OPEN, FIELDS(dialog_fields), NULL},
@@ -54,7 +66,11 @@ static const struct endpoint endpoints[] = {
      FIELDS(member_fields), NULL},
     {HTTP_DELETE, "/rooms/{room}/members/{user}", AUTH_TOKEN, false, STMT_MEMBER_DELETE,
      FIELDS(member_fields), NULL},
-    {HTTP_PUT, "/rooms/{room}/read", AUTH_TOKEN, false, STMT_READ, FIELDS(read_fields), NULL},
+    {HTTP_PUT, "/rooms/{room}/read", AUTH_TOKEN, false, STMT_READ, FIELDS(receipt_fields), NULL},
+    {HTTP_PUT, "/rooms/{room}/delivered", AUTH_TOKEN, false, STMT_DELIVERED, FIELDS(receipt_fields),
+     NULL},
+    {HTTP_POST, "/receipts", AUTH_TOKEN, false, STMT_RECEIPTS, FIELDS(receipts_fields),
+     handle_receipts},
     {HTTP_GET, "/unread", AUTH_TOKEN, false, STMT_UNREAD, NO_FIELDS, NULL},
 };
 

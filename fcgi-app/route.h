@@ -32,7 +32,8 @@ enum field_type {
     FIELD_UUID,       /* as RFC 9562 writes one */
     FIELD_BOOL,       /* becomes "true" or "false" */
     FIELD_OBJECT,     /* a JSON object, of at most max bytes when written compactly */
-    FIELD_INT_LIST,   /* at most max positive integers */
+    FIELD_INT_LIST,   /* min..max positive integers; in a query with commas between them */
+    FIELD_ITEMS,      /* min..max JSON objects in an array, whose members are SQL's to check */
     FIELD_USER_OR_ME, /* a positive integer, or "me", which becomes null */
     FIELD_TYPE_MAX
 };

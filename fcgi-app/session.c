@@ -1,5 +1,5 @@
 /*
- * session: logging in and out.
+ * session: logging in and out, and tickets by which a session's streams are opened.
  */
 #include <sodium.h>
 
@@ -79,11 +79,29 @@ static enum confab_err handle_logout(struct exchange *x)
     return err;
 }
 
+/* POST /stream-tickets: only the ticket's hash goes to the database, as a session token's does. */
+static enum confab_err handle_stream_ticket(struct exchange *x)
+{
+    struct fresh_token ticket;
+
+    exchange_make_token(x, &ticket);
+    const char *const params[] = {x->token_param, ticket.param};
+    enum confab_err err = exchange_call(x, STMT_STREAM_TICKET, params, false);
+
+    if (err == CONFAB_OK) {
+        err = exchange_add_member(x, "ticket", ticket.text);
+    }
+    sodium_memzero(&ticket, sizeof(ticket));
+    return err;
+}
+
 static const struct endpoint endpoints[] = {
     {HTTP_POST, "/session", AUTH_NONE, false, STMT_SESSION_CREATE, FIELDS(login_fields),
      handle_login},
     {HTTP_GET, "/session", AUTH_TOKEN, false, STMT_SESSION, NO_FIELDS, NULL},
     {HTTP_DELETE, "/session", AUTH_TOKEN, false, STMT_LOGOUT, NO_FIELDS, handle_logout},
+    {HTTP_POST, "/stream-tickets", AUTH_TOKEN, false, STMT_STREAM_TICKET, NO_FIELDS,
+     handle_stream_ticket},
 };
 
 const struct endpoint_table session_endpoints = ENDPOINT_TABLE(endpoints);

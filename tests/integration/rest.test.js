@@ -3,7 +3,7 @@
 /** What each endpoint answers when it is used as docs/rest.md says. */
 
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import test from 'node:test';
 import { Worker } from '../lib/fcgi.js';
 import { Site } from '../lib/site.js';
@@ -383,7 +383,7 @@ test('read, unread and snapshot agree', async () => {
     await call('POST', `/rooms/${room}/messages`, { token: a.token, body: { body: text } });
   assert.deepEqual((await call('GET', '/unread', { token: b.token })).json, { total: 3, rooms: [{ room, unread: 3 }] });
   const read = await call('PUT', `/rooms/${room}/read`, { token: b.token, body: { seq: 2 } });
-  assert.deepEqual(read.json, { room, read_seq: 2, last_seq: 3, unread: 1 });
+  assert.deepEqual(read.json, { room, read_seq: 2, delivered_seq: 2, last_seq: 3, unread: 1 });
   // Marks only grow, and never pass the newest message.
   assert.equal((await call('PUT', `/rooms/${room}/read`, { token: b.token, body: { seq: 1 } })).json.read_seq, 2);
   assert.equal((await call('PUT', `/rooms/${room}/read`, { token: b.token, body: { seq: 99 } })).json.read_seq, 3);
@@ -395,6 +395,62 @@ test('read, unread and snapshot agree', async () => {
   assert.equal(json.unread.total, 0);
   assert.match(json.cursor, /^[0-9a-f]{8}-\d+:\d+:/);
   assert.match(json.at, RFC3339);
+});
+
+test('what came to a device, and what was read, in several rooms at once', async () => {
+  const [one, two] = [await pair(), await pair()];
+  const { token } = one.b;
+  assert.equal((await call('POST', '/rooms', { token, body: { kind: 'private', name: 'Own', members: [two.a.id] } })).status, 201);
+  for (const text of ['1', '2', '3'])
+    await call('POST', `/rooms/${one.room}/messages`, { token: one.a.token, body: { body: text } });
+  const delivered = await call('PUT', `/rooms/${one.room}/delivered`, { token, body: { seq: 3 } });
+  assert.deepEqual(delivered.json, { room: one.room, read_seq: 0, delivered_seq: 3, last_seq: 3, unread: 3 });
+  const seen = await call('GET', `/rooms/${one.room}`, { token: one.a.token });
+  assert.deepEqual(seen.json.receipts, [
+    { user: one.a.id, read_seq: 3, delivered_seq: 3 },
+    { user: one.b.id, read_seq: 0, delivered_seq: 3 },
+  ]);
+
+  const items = [{ room: one.room, kind: 'read', seq: 2 }, { room: one.room, kind: 'delivered', seq: 1 }];
+  const both = await call('POST', '/receipts', { token, body: { items } });
+  assert.equal(both.status, 200);
+  assert.deepEqual(both.json, { items: [{ room: one.room, read_seq: 2, delivered_seq: 3, last_seq: 3, unread: 1 }] });
+  const refused = await call('POST', '/receipts', {
+    token,
+    body: { items: [{ room: one.room, kind: 'read', seq: 3 }, { room: two.room, kind: 'read', seq: 0 }] },
+  });
+  assert.equal(refused.status, 422);
+  assert.deepEqual(refused.json.errors.map((/** @type {any} */ { pointer }) => pointer), ['/items/1/room', '/items/1/seq']);
+  assert.equal((await call('GET', '/unread', { token })).json.total, 1, 'all or nothing');
+});
+
+test('a stream ticket: from the system\'s randomness, its hash stored, twenty at a time', async () => {
+  const { token } = await person('ticketed');
+  const tickets = new Set();
+  for (let n = 0; n < 20; n += 1) {
+    const { status, json } = await call('POST', '/stream-tickets', { token });
+    assert.equal(status, 201);
+    assert.deepEqual(Object.keys(json).sort(), ['expires_in', 'ticket']);
+    assert.match(json.ticket, /^[\w-]{43}$/);
+    assert.equal(json.expires_in, 30);
+    tickets.add(json.ticket);
+  }
+  assert.equal(tickets.size, 20);
+  const hashes = [...tickets].map((ticket) => createHash('sha256').update(ticket).digest('hex'));
+  const stored = await site.sql("select encode(ticket_hash, 'hex') as hash from chat.stream_ticket");
+  assert.deepEqual(stored.map(({ hash }) => hash).sort(), hashes.sort());
+
+  const refused = await call('POST', '/stream-tickets', { token });
+  assert.equal(refused.status, 429);
+  assert.equal(refused.json.code, 'rate_limited');
+  assert.ok(Number(refused.headers['retry-after']) > 1 && Number(refused.headers['retry-after']) <= 31);
+  const redeemed = await site.sql('select ord from chat.feed_tickets(array[1], array[$1::bytea])', [Buffer.from(hashes[0], 'hex')]);
+  assert.deepEqual(redeemed, [{ ord: 1 }]);
+  assert.equal((await call('POST', '/stream-tickets', { token })).status, 201);
+
+  await call('DELETE', '/session', { token });
+  assert.deepEqual(await site.sql('select from chat.stream_ticket'), []);
+  for (const ticket of tickets) assert.ok(!worker.log.includes(ticket), 'a ticket is logged');
 });
 
 test('polling goes on from a cursor', async () => {
@@ -414,6 +470,45 @@ test('polling goes on from a cursor', async () => {
   const lost = await call('GET', '/events?after=nonsense', { token: b.token });
   assert.equal(lost.status, 200);
   assert.equal(lost.json.events[0].type, 'reset');
+});
+
+test('polling some rooms only, without a daemon', async () => {
+  const [one, two] = [await pair(), await pair()];
+  const { token } = one.b;
+  const poll = async (/** @type {string} */ rooms, cursor = '') => {
+    const { status, json } = await call('GET', `/events?rooms=${rooms}${cursor && `&after=${encodeURIComponent(cursor)}`}`, { token });
+    assert.equal(status, 200);
+    assert.equal(json.interval_ms, 3000);
+    return { ...json, types: json.events.map((/** @type {any} */ { type, data }) => data.reason ?? type) };
+  };
+  const made = await call('POST', '/rooms', { token: two.a.token, body: { kind: 'private', name: 'Group' } });
+  const group = made.json.id;
+  const start = await poll(String(one.room));
+  assert.match(start.cursor, /~[0-9a-f]{8}$/);
+  const member = `/rooms/${group}/members/${one.b.id}`;
+  assert.equal((await call('PUT', member, { token: two.a.token })).status, 201);
+  await call('POST', `/rooms/${group}/messages`, { token: two.a.token, body: { body: 'elsewhere' } });
+  await call('POST', `/rooms/${one.room}/messages`, { token: one.a.token, body: { body: 'here' } });
+  await call('PUT', `/rooms/${group}/read`, { token, body: { seq: 1 } });
+  const next = await poll(`${one.room},${one.room}`, start.cursor);
+  assert.deepEqual(next.types, ['member.join', 'room.new', 'message.new', 'receipt.read']);
+  assert.equal(next.events[2].data.message.body, 'here');
+  assert.deepEqual((await poll(String(one.room), next.cursor)).types, []);
+
+  for (const [rooms, cursor] of [[`${one.room},${group}`, next.cursor], [String(one.room), (await call('GET', '/events', { token })).json.cursor]]) {
+    assert.deepEqual((await poll(rooms, cursor)).types, ['filter']);
+  }
+  const bare = await call('GET', `/events?after=${encodeURIComponent(next.cursor)}`, { token });
+  assert.equal(bare.json.events[0].data.reason, 'filter');
+
+  // Left, and joined again: of what was said meanwhile nothing comes.
+  const both = await poll(`${group},${one.room}`);
+  await call('DELETE', member, { token: two.a.token });
+  await call('POST', `/rooms/${group}/messages`, { token: two.a.token, body: { body: 'without him' } });
+  assert.deepEqual((await poll(`${group},${one.room}`, both.cursor)).types, ['member.leave']);
+  await call('PUT', member, { token: two.a.token });
+  await call('POST', `/rooms/${group}/messages`, { token: two.a.token, body: { body: 'with him' } });
+  assert.deepEqual((await poll(`${one.room},${group}`, both.cursor)).types, ['member.leave', 'member.join', 'room.new', 'message.new']);
 });
 
 test('GET /health and GET /server need nobody', async () => {

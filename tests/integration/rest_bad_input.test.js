@@ -133,7 +133,7 @@ function assertInvalid(answer, pointers, what) {
 
 /** Values that a field must refuse. @param {Field} field @returns {[string, any][]} */
 function badValues({ type, min = type === 'int' ? -(2 ** 53) : 1, max = 0 }) {
-  const wrong = { int: MARKER, text: 5, secret: 5, uuid: 5, bool: MARKER, object: MARKER, ids: MARKER }[type];
+  const wrong = { int: MARKER, text: 5, secret: 5, uuid: 5, bool: MARKER, object: MARKER, ids: MARKER, items: MARKER }[type];
   /** @type {[string, any][]} */
   const values = [
     ['wrong type', wrong],
@@ -149,6 +149,7 @@ function badValues({ type, min = type === 'int' ? -(2 ** 53) : 1, max = 0 }) {
   if (type === 'uuid') values.push(['no UUID', `${MARKER}-0000-0000-0000-000000000000`]);
   if (type === 'object') values.push(['too big', { [MARKER]: 'x'.repeat(max) }]);
   if (type === 'ids') values.push(['too many', Array(max + 1).fill(1)], ['bad ids', [1, 0]], ['mixed', [1, MARKER]]);
+  if (type === 'items') values.push(['none', []], ['too many', Array(max + 1).fill({})], ['mixed', [{}, MARKER]]);
   return values;
 }
 
@@ -164,6 +165,9 @@ function badTexts({ name, type, min = 0, max }) {
   if (type === 'int') {
     texts.push(['a word', `${name}=${MARKER}`], ['empty', `${name}=`], ['a fraction', `${name}=1.5`]);
     texts.push(['too small', `${name}=${min - 1}`], ['too big', `${name}=${max ? max + 1 : '9223372036854775808'}`]);
+  } else if (type === 'ids') {
+    texts.push(['a word', `${name}=1,${MARKER}`], ['empty', `${name}=`], ['a gap', `${name}=1,,2`], ['an open end', `${name}=1,`]);
+    texts.push(['bad ids', `${name}=1,0`], ['spaces', `${name}=1,%202`], ['too many', `${name}=${Array((max ?? 0) + 1).fill(1)}`]);
   } else {
     texts.push(['empty', `${name}=`], ['too long', `${name}=${'%D0%96'.repeat((max ?? 0) + 1)}`]);
   }
@@ -182,7 +186,7 @@ function boundValues({ type, some, min = 1, max = 0 }) {
     case 'object':
       return [{}, { a: 'x'.repeat(max - '{"a":""}'.length) }];
     case 'ids':
-      return [[], Array(max).fill(1)];
+      return [Array(min).fill(1), Array(max).fill(1)];
     default:
       return [];
   }

@@ -8,11 +8,11 @@
 /**
  * @typedef {object} Field
  * @property {string} name
- * @property {'int' | 'text' | 'secret' | 'uuid' | 'bool' | 'object' | 'ids'} type
+ * @property {'int' | 'text' | 'secret' | 'uuid' | 'bool' | 'object' | 'ids' | 'items'} type
  * @property {boolean} [required]
  * @property {string} [some]  a good one, where not all texts are
  * @property {number} [min]
- * @property {number} [max]  of int: the value; of text: characters; of secret and object: bytes; of ids: how many
+ * @property {number} [max]  of int: the value; of text: characters; of secret and object: bytes; of ids and items: how many
  */
 
 /**
@@ -66,6 +66,7 @@ export const ENDPOINTS = [
   },
   { method: 'GET', path: '/session' },
   { method: 'DELETE', path: '/session' },
+  { method: 'POST', path: '/stream-tickets' },
   { method: 'PUT', path: '/dialogs/{user}' },
   {
     method: 'POST',
@@ -75,7 +76,7 @@ export const ENDPOINTS = [
       { name: 'name', type: 'text', required: true, max: 80 },
       { name: 'topic', type: 'text', max: 300 },
       { name: 'history', type: 'text', max: 16, some: 'all' },
-      { name: 'members', type: 'ids', max: 100 },
+      { name: 'members', type: 'ids', min: 0, max: 100 },
     ],
     good: { kind: 'private', name: 'A room' },
   },
@@ -89,6 +90,18 @@ export const ENDPOINTS = [
     path: '/rooms/{room}/read',
     body: [{ name: 'seq', type: 'int', required: true, min: 0 }],
     good: { seq: 1 },
+  },
+  {
+    method: 'PUT',
+    path: '/rooms/{room}/delivered',
+    body: [{ name: 'seq', type: 'int', required: true, min: 0 }],
+    good: { seq: 1 },
+  },
+  {
+    method: 'POST',
+    path: '/receipts',
+    body: [{ name: 'items', type: 'items', required: true, min: 1, max: 100 }],
+    good: { items: [{ room: 1, kind: 'read', seq: 1 }] },
   },
   { method: 'GET', path: '/unread' },
   {
@@ -115,7 +128,14 @@ export const ENDPOINTS = [
   },
   { method: 'GET', path: '/rooms/{room}/messages/{seq}' },
   { method: 'GET', path: '/snapshot' },
-  { method: 'GET', path: '/events', query: [{ name: 'after', type: 'text', max: 8000 }] },
+  {
+    method: 'GET',
+    path: '/events',
+    query: [
+      { name: 'after', type: 'text', max: 8000 },
+      { name: 'rooms', type: 'ids', min: 1, max: 100 },
+    ],
+  },
   { method: 'GET', path: '/health', open: true },
   { method: 'GET', path: '/server', open: true },
 ];

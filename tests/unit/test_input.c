@@ -33,6 +33,14 @@ static const struct endpoint text_endpoint = {.method = HTTP_POST,
                                               .fields = text_fields,
                                               .field_count = COUNT(text_fields)};
 
+static const struct field list_fields[] = {
+    {"rooms", FIELD_QUERY, FIELD_INT_LIST, false, 2, 3},
+    {"items", FIELD_BODY, FIELD_ITEMS, true, 1, 2},
+};
+enum { ROOMS, ITEMS };
+static const struct endpoint list_endpoint = {
+    .method = HTTP_POST, .path = "/l", .fields = list_fields, .field_count = COUNT(list_fields)};
+
 static const struct settings settings = {.request_body_bytes = 65536};
 
 /* What one reading gave; values must be looked at before reading_clear. */
@@ -148,6 +156,56 @@ static void test_bad_field(void **state)
         assert_int_equal(r.p.field_count, 1);
         assert_string_equal(r.p.fields[0].pointer, rows[i].pointer);
         assert_true(strlen(r.p.fields[0].detail) > 0);
+        reading_clear(&r);
+    }
+}
+
+static void test_lists(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *query, *body, *rooms, *items; /* NULL: refused, but for absent rooms */
+    } rows[] = {
+        {"", "[{}]", NULL, "[{}]"},
+        {"rooms=1,2", "[{\"a\":[1,0.1]},{}]", "{1,2}", "[{\"a\":[1,0.1]},{}]"},
+        {"rooms=9223372036854775807,2%2c2", "[{}]", "{9223372036854775807,2,2}", "[{}]"},
+        {"rooms=", "[{}]", NULL, "[{}]"},
+        {"rooms=1", "[{}]", NULL, "[{}]"},
+        {"rooms=1,2,3,4", "[{}]", NULL, "[{}]"},
+        {"rooms=1,", "[{}]", NULL, "[{}]"},
+        {"rooms=1,,2", "[{}]", NULL, "[{}]"},
+        {"rooms=1,+2", "[{}]", NULL, "[{}]"},
+        {"rooms=0,1", "[{}]", NULL, "[{}]"},
+        {"rooms=1,9223372036854775808", "[{}]", NULL, "[{}]"},
+        {"rooms={1,2}", "[{}]", NULL, "[{}]"},
+        {"rooms=1,2%00", "[{}]", NULL, "[{}]"},
+        {"", "{}", NULL, NULL},
+        {"", "\"[{}]\"", NULL, NULL},
+        {"", "[]", NULL, NULL},
+        {"", "[{},{},{}]", NULL, NULL},
+        {"", "[{},[]]", NULL, NULL},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct reading r;
+        char body[100];
+        bool refused = rows[i].items == NULL || (rows[i].rooms == NULL && rows[i].query[0] != '\0');
+
+        snprintf(body, sizeof(body), "{\"items\":%s}", rows[i].body);
+        read_with(&r, &list_endpoint, "1", rows[i].query, "application/json", slice_of(body),
+                  false);
+        assert_int_equal(r.err, refused ? CONFAB_INVALID : CONFAB_OK);
+        assert_int_equal(r.p.field_count, refused);
+        if (rows[i].rooms != NULL) {
+            assert_string_equal(r.in.values[ROOMS], rows[i].rooms);
+        } else {
+            assert_null(r.in.values[ROOMS]);
+        }
+        if (rows[i].items != NULL) {
+            assert_string_equal(r.in.values[ITEMS], rows[i].items);
+        } else {
+            assert_null(r.in.values[ITEMS]);
+        }
         reading_clear(&r);
     }
 }
@@ -344,12 +402,12 @@ static void test_uuid(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),         cmocka_unit_test(test_absent),
-        cmocka_unit_test(test_bad_field),    cmocka_unit_test(test_all_at_once),
-        cmocka_unit_test(test_bad_path),     cmocka_unit_test(test_bad_json),
-        cmocka_unit_test(test_split),        cmocka_unit_test(test_depth),
-        cmocka_unit_test(test_content_type), cmocka_unit_test(test_text_body),
-        cmocka_unit_test(test_uuid),
+        cmocka_unit_test(test_good),        cmocka_unit_test(test_absent),
+        cmocka_unit_test(test_bad_field),   cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_all_at_once), cmocka_unit_test(test_bad_path),
+        cmocka_unit_test(test_bad_json),    cmocka_unit_test(test_split),
+        cmocka_unit_test(test_depth),       cmocka_unit_test(test_content_type),
+        cmocka_unit_test(test_text_body),   cmocka_unit_test(test_uuid),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
