@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Store } from '../../htdocs/lib/store.js';
+import { generator } from '../lib/random.js';
 
 const ME = { id: 1, display_name: 'Me' };
 const PEER = { id: 2, display_name: 'Peer' };
@@ -32,15 +33,6 @@ function loaded(rooms = [room()]) {
   const store = new Store();
   store.load({ user: ME, session: { id: 1, fingerprint: 'f' }, rooms, cursor: 'c' });
   return store;
-}
-
-/** A repeatable source of randomness. @param {number} seed */
-function generator(seed) {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
 }
 
 /** @param {Store} store */

@@ -8,10 +8,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Cluster, blocked } from '../lib/cluster.js';
+import { WORKER, api, mutilate, populated, send } from '../lib/sql-api.js';
 
 /** @typedef {import('pg').Client} Client */
-
-const WORKER = { lock_timeout: '800ms', 'chat.ring': 'off', 'chat.room_waiters': 2 };
 
 /** @type {Cluster} */
 let cluster;
@@ -22,61 +21,8 @@ before(async () => {
 
 after(() => cluster.stop());
 
-/**
- * A database with people who are logged in, and rooms of all of them.
- * @param {{people: string[], rooms: number}} wanted
- */
-async function populated({ people, rooms }) {
-  const database = await cluster.database();
-  const client = await cluster.connect(database);
-  await client.query(`insert into chat.person (login, display_name) select l, l from unnest($1::text[]) l`, [people]);
-  await client.query(`insert into chat.session (user_id, token_hash, expires_at)
-    select id, sha256(convert_to(login, 'UTF8')), now() + interval '1 day' from chat.person`);
-  await client.query(`insert into chat.room (kind, name) select 'public', 'Room ' || i from generate_series(1, $1) i`, [rooms]);
-  await client.query('insert into chat.member (room_id, user_id) select r.id, p.id from chat.room r, chat.person p order by 1, 2');
-  const ids = await client.query('select id from chat.room order by id');
-  return { database, client, rooms: ids.rows.map((row) => row.id) };
-}
-
-/**
- * @param {Client} client
- * @param {string} login
- * @param {string} call  of an API function, without the token; its parameters are $2 …
- * @param {unknown[]} [values]
- * @returns {Promise<{outcome: string, body: any, ms: number}>}  the status or the SQLSTATE
- */
-async function api(client, login, call, values = []) {
-  const start = performance.now();
-  const query = `select status, body::json as body from chat.${call.replace('(', `(sha256(convert_to($1, 'UTF8')), `)}`;
-  try {
-    const { rows } = await client.query(query, [login, ...values]);
-    return { outcome: String(rows[0].status), body: rows[0].body, ms: performance.now() - start };
-  } catch (error) {
-    return { outcome: /** @type {any} */ (error).code, body: null, ms: performance.now() - start };
-  }
-}
-
-const SEND = 'api_message_send($2, $3, null, null, $4, null)';
-
-/**
- * @param {Client} client
- * @param {string} login
- * @param {string} room
- * @param {string | null} [clientId]
- */
-const send = (client, login, room, clientId = null) => api(client, login, SEND, [room, 'hello', clientId]);
-
-/**
- * The counter-examples: the trigger function as it is, without its lock.
- * @param {Client} client
- * @param {string} name
- */
-async function withoutLock(client, name) {
-  const { rows } = await client.query('select pg_get_functiondef($1::regproc) as source', [`chat.${name}`]);
-  const source = rows[0].source.replace(/perform chat\.room_lock\([^)]*\);/, '');
-  assert.notEqual(source, rows[0].source);
-  await client.query(source);
-}
+/** The counter-examples: a trigger function as it is, without its lock. @param {Client} client @param {string} name */
+const withoutLock = (client, name) => mutilate(client, name, /perform chat\.room_lock\([^)]*\);/);
 
 const JOIN = `insert into chat.member (room_id, user_id) select $1, id from chat.person where login = 'bob'`;
 const LEAVE = `delete from chat.member where room_id = $1 and user_id = (select id from chat.person where login = 'bob')`;
@@ -87,9 +33,12 @@ const LEAVE = `delete from chat.member where room_id = $1 and user_id = (select 
  * @returns {Promise<{by_seq: boolean, by_event: boolean}>}  whether the message is after his join, to history and to events
  */
 async function joinDuringSend(locked) {
-  const { database, client, rooms } = await populated({ people: ['alice', 'bob'], rooms: 1 });
+  const { database, client, rooms } = await populated(cluster, { people: ['alice', 'bob'], rooms: 1 });
   await client.query(LEAVE, [rooms[0]]);
-  if (!locked) await withoutLock(client, 'member_enter');
+  if (!locked) {
+    await withoutLock(client, 'member_enter');
+    await mutilate(client, 'member_tell_join', /perform from chat\.member m[^;]*;/); // would wait for the sender's mark
+  }
   const sender = await cluster.connect(database);
   const joiner = await cluster.connect(database);
   await sender.query('begin');
@@ -120,7 +69,7 @@ test('a join takes the room\'s lock: history and events begin at the same messag
  * @returns {Promise<string[]>}  the events that went to the one who was kicked, from the kick on in the order of the room
  */
 async function sendDuringKick(locked) {
-  const { database, client, rooms } = await populated({ people: ['alice', 'bob'], rooms: 1 });
+  const { database, client, rooms } = await populated(cluster, { people: ['alice', 'bob'], rooms: 1 });
   if (!locked) await withoutLock(client, 'member_leave');
   const kicker = await cluster.connect(database);
   const sender = await cluster.connect(database);
@@ -154,7 +103,7 @@ test('a kick takes the room\'s lock: no event that is after it goes to the one w
 });
 
 test('a transaction left open stops one room, for about a second, and few workers wait for it', async () => {
-  const { database, client, rooms } = await populated({ people: ['alice', 'bob'], rooms: 3 });
+  const { database, client, rooms } = await populated(cluster, { people: ['alice', 'bob'], rooms: 3 });
   const forgotten = await cluster.connect(database);
   await forgotten.query('begin');
   await forgotten.query(`insert into chat.message (room_id, sender_id, body) select $1, id, 'open' from chat.person where login = 'alice'`, [rooms[0]]);
@@ -188,7 +137,7 @@ test('a transaction left open stops one room, for about a second, and few worker
 const ROUNDS = 25;
 
 test('two at once: one dialog, one message, one membership', async () => {
-  const { database, client, rooms } = await populated({ people: ['alice', 'bob', ...Array.from({ length: ROUNDS }, (_, n) => `peer${n}`)], rooms: 2 });
+  const { database, client, rooms } = await populated(cluster, { people: ['alice', 'bob', ...Array.from({ length: ROUNDS }, (_, n) => `peer${n}`)], rooms: 2 });
   const workers = await Promise.all([1, 2].map(() => cluster.connect(database, { user: 'confab_worker', settings: WORKER })));
   /** @param {(worker: Client, n: number) => ReturnType<typeof api>} call */
   const both = async (call) => (await Promise.all(workers.map(call))).sort((a, b) => a.outcome.localeCompare(b.outcome));
@@ -219,7 +168,7 @@ test('two at once: one dialog, one message, one membership', async () => {
 });
 
 test('a send against a leave: it is before it, or it is refused', async () => {
-  const { database, client, rooms } = await populated({ people: ['alice', 'bob'], rooms: 1 });
+  const { database, client, rooms } = await populated(cluster, { people: ['alice', 'bob'], rooms: 1 });
   const [one, two] = await Promise.all([1, 2].map(() => cluster.connect(database, { user: 'confab_worker', settings: WORKER })));
   for (let n = 0; n < ROUNDS; n += 1) {
     const [sent, left] = await Promise.all(
