@@ -166,7 +166,14 @@ const HOT = {
   snapshot: `select chat.api_snapshot(sha256('1'))`,
   unread: `select chat.api_unread(sha256('1'))`,
   read: `select chat.api_read(sha256('2'), 1, 1000)`,
+  delivered: `select chat.api_delivered(sha256('2'), 1, $n)`,
+  receipts: `select chat.api_receipts(sha256('2'), '[{"room": 1, "kind": "read", "seq": $n}]')`,
+  "many people's receipts": `select chat.feed_receipts(array_agg(u), array_agg(u::bigint), array_agg(1::bigint), array_agg('read'::text), array_agg($n::bigint)) from generate_series(1, 500) u`,
+  'stream ticket': `select chat.api_stream_ticket(sha256('1'), sha256('$n'))`,
+  'stream tickets': `select chat.feed_tickets(array[1, 2], array[sha256('$n'), sha256('2')])`,
+  housekeeping: `update chat.job set run_at = now(); select chat.housekeep('x')`,
   poll: `select chat.api_events(sha256('1'), $cursor)`,
+  'poll of some rooms': `select chat.api_events(sha256('1'), $cursor || '~' || chat.cursor_filter('{1,2,3}'), '{1,2,3}')`,
   feed: `select chat.feed_read($cursor)`,
   sessions: `select chat.feed_sessions(array[1, 2], array[sha256('1'), sha256('2')])`,
   replay: `select chat.feed_replay(array[1, 2], array[sha256('1'), sha256('2')], array[$cursor, $cursor], 1000)`,
@@ -189,9 +196,9 @@ async function fill(client) {
     insert into chat.room (kind, name) select 'private', 'Room ' || i from generate_series(1, 20000) i;
     insert into chat.room_counter (room_id, last_seq) select id, 10 from chat.room;
     update chat.room_counter set last_seq = 1000 where room_id = 1;
-    insert into chat.member (room_id, user_id, since, since_seq, read_seq)
-    select distinct 1 + (u * 7 + k * 997) % 20000, u, 0, 0, 5 from generate_series(1, 5000) u, generate_series(1, 20) k
-    union select 1, u, 0, 0, 5 from generate_series(1, 2) u;
+    insert into chat.member (room_id, user_id, since, since_seq, read_seq, delivered_seq)
+    select distinct 1 + (u * 7 + k * 997) % 20000, u, 0, 0, 5, 5 from generate_series(1, 5000) u, generate_series(1, 20) k
+    union select 1, u, 0, 0, 5, 5 from generate_series(1, 2) u;
     insert into chat.message (room_id, seq, sender_id, client_id, body)
     select r, s, 1 + (r * s) % 5000, gen_random_uuid(), repeat('text ', 20)
       from generate_series(1, 20000) r, lateral generate_series(1, case r when 1 then 1000 else 10 end) s;
@@ -237,7 +244,8 @@ test('hot statements find what they need by an index', async () => {
   for (const [name, statement] of Object.entries(HOT)) {
     // Again and again, since from the sixth time on a plan may be the generic one.
     for (let n = 0; n < 7; n += 1) {
-      const plans = await plansOf(client, statement.replaceAll('$cursor', `'${cursor}'`));
+      // $n: a mark that grows each time
+      const plans = await plansOf(client, statement.replaceAll('$cursor', `'${cursor}'`).replaceAll('$n', `${10 + n}`));
       assert.ok(plans.length > 1, `${name}: plans were reported`);
       const scans = sequentialScans(plans);
       if (scans.length > 0) slow[name] = scans;
