@@ -35,14 +35,16 @@ FCGI_SRC := fcgi-app/main.c fcgi-app/arena.c fcgi-app/auth.c fcgi-app/db.c fcgi-
 	fcgi-app/resp.c fcgi-app/route.c fcgi-app/stmts.c fcgi-app/users.c fcgi-app/session.c \
 	fcgi-app/rooms.c fcgi-app/messages.c fcgi-app/snapshot.c fcgi-app/server.c
 
-PUSH_SRC := push-daemon/main.c push-daemon/address.c push-daemon/answer.c push-daemon/backfill.c push-daemon/clock.c push-daemon/conn.c \
+PUSH_SRC := push-daemon/main.c push-daemon/address.c push-daemon/admin.c push-daemon/answer.c \
+	push-daemon/backfill.c push-daemon/bound.c push-daemon/clock.c push-daemon/conn.c \
 	push-daemon/conn_http.c push-daemon/conn_poll.c push-daemon/conn_sse.c push-daemon/conn_ws.c \
 	push-daemon/conns.c push-daemon/cursor.c push-daemon/dead.c push-daemon/feed.c \
 	push-daemon/filter.c push-daemon/handshake.c push-daemon/http1.c push-daemon/hub.c \
-	push-daemon/listener.c push-daemon/msg.c push-daemon/op.c push-daemon/pack.c push-daemon/pg.c push-daemon/queue.c \
-	push-daemon/reason.c push-daemon/reload.c push-daemon/ring.c push-daemon/round.c \
-	push-daemon/said.c push-daemon/session.c push-daemon/sse.c push-daemon/stats.c \
-	push-daemon/stmts.c push-daemon/wheel.c push-daemon/ws.c push-daemon/ws_upgrade.c
+	push-daemon/listener.c push-daemon/metrics.c push-daemon/msg.c push-daemon/op.c \
+	push-daemon/pack.c push-daemon/pg.c push-daemon/queue.c push-daemon/reason.c push-daemon/reload.c \
+	push-daemon/ring.c push-daemon/round.c push-daemon/said.c push-daemon/session.c push-daemon/sse.c \
+	push-daemon/stats.c push-daemon/stmts.c push-daemon/supervisor.c push-daemon/takeover.c \
+	push-daemon/wheel.c push-daemon/ws.c push-daemon/ws_upgrade.c
 
 # Each test of tests/unit/test_NAME.c is linked with the modules of MODULES_NAME.
 UNIT_TESTS := arena auth buf conf err input log map memory password req resp route str token utf8

@@ -85,16 +85,22 @@ static const char *check_log_level(const char *value)
     return log_level_parse(value, &level) ? NULL : "must be err, warn, info or debug";
 }
 
+static bool is_unix_address(const char *value)
+{
+    return slice_starts(slice_of(value), SLICE_LITERAL("unix:"));
+}
+
 static const char *check_listen(const char *value)
 {
-    const struct slice scheme = SLICE_LITERAL("unix:");
+    const size_t scheme_bytes = sizeof("unix:") - 1;
     int64_t port = 0;
 
-    if (slice_starts(slice_of(value), scheme)) {
-        if (value[scheme.n] != '/') {
+    if (is_unix_address(value)) {
+        if (value[scheme_bytes] != '/') {
             return "must name the socket by an absolute path";
         }
-        return strlen(value) - scheme.n > SOCKET_PATH_BYTES ? "names too long a socket path" : NULL;
+        return strlen(value) - scheme_bytes > SOCKET_PATH_BYTES ? "names too long a socket path"
+                                                                : NULL;
     }
     const char *colon = strrchr(value, ':');
 
@@ -102,6 +108,11 @@ static const char *check_listen(const char *value)
         return "must be unix:PATH or HOST:PORT";
     }
     return NULL;
+}
+
+static const char *check_admin_listen(const char *value)
+{
+    return value[0] == '\0' ? NULL : check_listen(value);
 }
 
 #define TEXT(member, default_text, check, reloadable, help)                                        \
@@ -122,7 +133,8 @@ static const struct conf_option options[] = {
     TEXT(path_prefix, "", check_path_prefix, false, "path below which the site lives, as /chat"),
     TEXT(origins, "", check_origins, true,
          "other web origins, separated by spaces, that may use API and streams"),
-    TEXT(runtime_dir, "/run/confab", check_runtime_dir, false, "directory of lock files"),
+    TEXT(runtime_dir, "/run/confab", check_runtime_dir, false,
+         "directory of lock files, and of the socket by which a daemon is replaced"),
     TEXT(log_level, "info", check_log_level, true, "err, warn, info or debug"),
     NUMBER(db_connect_timeout_s, "3", 2, 60, false,
            "seconds after which a connection attempt to the database is given up"),
@@ -148,6 +160,10 @@ static const struct conf_option options[] = {
          "where the daemon listens: unix:PATH or HOST:PORT"),
     TEXT(push_proxies, "127.0.0.1 ::1", NULL, true,
          "addresses of proxies whose X-Forwarded-For is believed, separated by spaces"),
+    NUMBER(push_reuse_port, "0", 0, 1, false,
+           "1: several daemons may listen on the same HOST:PORT"),
+    TEXT(admin_listen, "unix:/run/confab/admin.sock", check_admin_listen, false,
+         "private address of the daemon's health and metrics, as push_listen; empty: none"),
     NUMBER(stream_queue_bytes, "1048576", 4096, 1073741824, true,
            "bytes that may wait for one stream; beyond them it is closed"),
     NUMBER(ring_bytes, "16777216", 65536, 17179869184, false,
@@ -195,6 +211,8 @@ static enum confab_err settings_check(const struct settings *s, struct conf_erro
         why = "stream_retry_min_ms is above stream_retry_max_ms";
     } else if (s->lock_timeout_ms >= s->statement_timeout_ms) {
         why = "lock_timeout_ms must be below statement_timeout_ms";
+    } else if (s->push_reuse_port != 0 && is_unix_address(s->push_listen)) {
+        why = "push_reuse_port needs a push_listen of HOST:PORT";
     } else {
         return CONFAB_OK;
     }

@@ -30,6 +30,8 @@ struct settings {
     /* confab-pushd */
     char *push_proxies; /* addresses, separated by spaces */
     char *push_listen;  /* "unix:PATH" or "HOST:PORT" */
+    int64_t push_reuse_port;
+    char *admin_listen; /* the same; or empty */
     int64_t stream_queue_bytes;
     int64_t ring_bytes;
     int64_t stream_heartbeat_ms;

@@ -12,7 +12,7 @@
 #define EXIT_USAGE 2
 
 struct options {
-    const char *file; /* borrowed from argv; NULL: the default */
+    struct start start;
     bool check;
     bool dump;
 };
@@ -20,14 +20,20 @@ struct options {
 static void usage(const struct program *program, FILE *out)
 {
     fprintf(out,
-            "usage: %s [-c FILE] [-n | -T | -h | -V]\n"
-            "  -c FILE        read this configuration (else $CONFAB_CONF, else the default)\n"
+            "usage: %s [-c FILE] [%s-n | -T | -h | -V]\n"
+            "  -c FILE        read this configuration (else $CONFAB_CONF, else the default)\n",
+            program->name, program->takeover ? "-t | " : "");
+    if (program->takeover) {
+        fputs("  -t             take over from the process that serves this address, if one does\n",
+              out);
+    }
+    fprintf(out,
             "  -n             check the configuration and exit\n"
             "  -T             print the effective configuration and exit\n"
             "  -h, --help     print this and exit\n"
             "  -V, --version  print the version and exit\n"
             "%s",
-            program->name, program->note);
+            program->note);
 }
 
 static struct options options_read(const struct program *program, int argc, char **argv)
@@ -37,13 +43,17 @@ static struct options options_read(const struct program *program, int argc, char
         {"version", no_argument, NULL, 'V'},
         {NULL, 0, NULL, 0},
     };
-    struct options o = {.file = NULL};
+    const char *letters = program->takeover ? "c:tnThV" : "c:nThV";
+    struct options o = {.check = false};
     int c = 0;
 
-    while ((c = getopt_long(argc, argv, "c:nThV", long_options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, letters, long_options, NULL)) != -1) {
         switch (c) {
         case 'c':
-            o.file = optarg;
+            o.start.conf_path = optarg;
+            break;
+        case 't':
+            o.start.takeover = true;
             break;
         case 'n':
             o.check = true;
@@ -78,13 +88,13 @@ void start_log(const struct settings *s)
     }
 }
 
-const char *start_program(const struct program *program, int argc, char **argv, struct settings *s)
+struct start start_program(const struct program *program, int argc, char **argv, struct settings *s)
 {
     const struct options o = options_read(program, argc, argv);
     struct conf_error why;
 
     log_init(program->component, LOG_LEVEL_INFO);
-    if (settings_load(s, o.file, &why) != CONFAB_OK) {
+    if (settings_load(s, o.start.conf_path, &why) != CONFAB_OK) {
         fatalx("configuration %s", why.text);
     }
     start_log(s);
@@ -95,5 +105,5 @@ const char *start_program(const struct program *program, int argc, char **argv, 
         settings_clear(s);
         exit(EXIT_SUCCESS);
     }
-    return o.file;
+    return o.start;
 }

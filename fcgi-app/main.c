@@ -127,10 +127,11 @@ static void recycle(char **argv)
 int main(int argc, char **argv)
 {
     static const struct program program = {
-        "confab.fcgi", "fcgi",
-        "Without -n, -T, -h and -V it serves the web server that started it.\n"};
+        .name = "confab.fcgi",
+        .component = "fcgi",
+        .note = "Without -n, -T, -h and -V it serves the web server that started it.\n"};
     struct settings settings;
-    const char *conf_path = start_program(&program, argc, argv, &settings);
+    const char *conf_path = start_program(&program, argc, argv, &settings).conf_path;
 
     if (!gateway_present()) {
         fatalx("start: no web server started this program; see confab.fcgi(8)");

@@ -39,6 +39,11 @@ static_assert(sizeof(struct conn) <= CONN_MAX_BYTES, "connections are many");
 
 static void on_event(evutil_socket_t fd, short what, void *arg);
 
+const char *conn_state_name(enum conn_state state)
+{
+    return state_names[state];
+}
+
 void conn_set_state(struct conn *c, enum conn_state to)
 {
     assert((legal[c->state] & 1u << to) != 0);

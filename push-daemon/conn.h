@@ -53,6 +53,7 @@ struct conn_greeting {
 /* How a kind of stream says what there is to say. Each makes the bytes and queues them; what
  * returns false has closed the connection. */
 struct conn_transport {
+    const char *name; /* in the metrics */
     enum msg_form form;
     bool (*connected)(struct conn *c, const struct conn_greeting *greeting);
     /* reason: a literal of the protocol. */
@@ -107,6 +108,7 @@ struct conn {
 void conn_accept(struct conns *set, int fd);
 
 void conn_set_state(struct conn *c, enum conn_state to);
+const char *conn_state_name(enum conn_state state);
 
 /* What is said from now on is said in this way; once, before anything is. */
 void conn_set_transport(struct conn *c, const struct conn_transport *transport);

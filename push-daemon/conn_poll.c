@@ -140,6 +140,7 @@ static void closed(struct conn *c)
 }
 
 static const struct conn_transport transport = {
+    .name = "poll",
     .form = MSG_SSE,
     .connected = connected,
     .reset = reset,

@@ -76,6 +76,7 @@ static bool bye(struct conn *c, enum reason reason, int64_t retry_ms)
 }
 
 static const struct conn_transport transport = {
+    .name = "sse",
     .form = MSG_SSE,
     .connected = connected,
     .reset = reset,

@@ -190,6 +190,7 @@ static void closed(struct conn *c)
 }
 
 static const struct conn_transport transport = {
+    .name = "websocket",
     .form = MSG_WS,
     .connected = connected,
     .reset = reset,

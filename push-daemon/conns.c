@@ -123,11 +123,16 @@ void conns_stop(struct conns *set)
     static const enum conn_state streams[] = {CONN_LIVE, CONN_WAITING};
     /* One more millisecond a stream, so that a big crowd does not come back as one. */
     int64_t latest = set->settings->stream_retry_max_ms + (int64_t)set->count;
+    int64_t latest_head = clock_ms() - CONNS_STOP_HEAD_MS;
     struct list *node, *tmp;
 
     list_for_each_safe(node, tmp, &set->states[CONN_HEAD])
     {
-        conn_close(list_entry(node, struct conn, in_state), REASON_SHUTDOWN);
+        struct conn *c = list_entry(node, struct conn, in_state);
+
+        if (c->opened_ms <= latest_head) {
+            conn_close(c, REASON_SHUTDOWN);
+        }
     }
     for (size_t i = 0; i < sizeof streams / sizeof *streams; i++) {
         list_for_each_safe(node, tmp, &set->states[streams[i]])

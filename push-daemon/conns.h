@@ -26,6 +26,7 @@
 
 #define CONNS_FLUSH_MAX      1024 /* connections served in one turn of the loop … */
 #define CONNS_FLUSH_BULK_MAX 256  /* … and of those that can wait */
+#define CONNS_STOP_HEAD_MS   1000 /* for a request head, once we stop */
 /* Told to a stream that a newer one of its session displaced, or one too many of its address. */
 #define CONNS_LIMIT_RETRY_MS 60000
 
@@ -67,7 +68,8 @@ bool conns_init(struct conns *set, struct event_base *base, const struct setting
 /* Closes everything at once. */
 void conns_clear(struct conns *set);
 
-/* Tells every stream to come back later, spread out, and closes all; accepts no more. */
+/* Tells every stream to come back later, spread out. To be called again and again until all are
+ * gone: who has just connected gets a moment to say what for, and is told then. */
 void conns_stop(struct conns *set);
 
 /* The newest mark under a filter (NULL: none) with a reference for the caller; NULL: out of memory.

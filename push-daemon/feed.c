@@ -69,6 +69,7 @@ struct feed {
     const char *resync;  /* why all streams must be told that something is missing; or NULL */
     int64_t stall_bytes; /* published in this look and not yet used up by waiting for readers */
     int64_t looked_ms;   /* when the last look was complete; 0: never */
+    int64_t asked_us;    /* when the look under way was */
 
     bool wake;           /* there may be something new */
     bool found;          /* the last look brought events, and there was no rest since */
@@ -221,6 +222,7 @@ static void take_cursor(struct feed *feed, const struct pg_row *row)
     }
     feed->looked_ms = clock_ms();
     feed->stats->counts[STAT_LOOKS]++;
+    stats_time(&feed->stats->look_times, clock_us() - feed->asked_us);
 }
 
 static void on_row(void *ctx, enum pg_stmt stmt, const struct pg_row *row)
@@ -271,6 +273,7 @@ static void send_look(struct feed *feed)
     const char *params[] = {feed->cursor.len > 0 ? buf_str(&feed->cursor) : NULL};
 
     feed->state = FEED_LOOKING;
+    feed->asked_us = clock_us();
     feed->wake = feed->found = false;
     feed->stall_bytes = 0;
     partial_begin_look(&feed->partial);
@@ -549,4 +552,14 @@ void feed_start(struct feed *feed)
 void feed_reload(struct feed *feed)
 {
     set_tick(feed, feed->settings->look_interval_ms);
+}
+
+struct feed_figures feed_figures(const struct feed *feed)
+{
+    return (struct feed_figures){.database_up = feed->state != FEED_DOWN,
+                                 .looked_ms = feed->looked_ms,
+                                 .ring_bytes = feed->ring.bytes,
+                                 .ring_messages = (size_t)(feed->ring.next - feed->ring.first),
+                                 .ring_looks =
+                                     (size_t)(feed->ring.next_look - feed->ring.first_look)};
 }

@@ -27,4 +27,12 @@ void feed_start(struct feed *feed);
 /* The settings have changed. */
 void feed_reload(struct feed *feed);
 
+/* What it holds, and how it is. */
+struct feed_figures {
+    bool database_up;
+    int64_t looked_ms; /* when the last look was complete; 0: never */
+    size_t ring_bytes, ring_messages, ring_looks;
+};
+struct feed_figures feed_figures(const struct feed *feed);
+
 #endif

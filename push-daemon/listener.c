@@ -3,31 +3,32 @@
  */
 #include "listener.h"
 
+#include <assert.h>
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
+#include "clock.h"
 #include "common/log.h"
-#include "common/str.h"
 
 #define SOCKET_MODE       0660
 #define SEND_BUFFER_BYTES 131072 /* what the kernel may hold for one slow reader */
 #define TCP_GIVE_UP_MS    60000  /* unacknowledged for longer: the peer is gone */
-#define HOST_MAX_BYTES    256
-#define UNIX_PREFIX       "unix:"
-#define UNIX_PREFIX_BYTES (sizeof UNIX_PREFIX - 1)
+#define SHUT_STEP_MS      10     /* between looks at who still comes */
 
 static const struct timeval pause_time = {LISTENER_PAUSE_MS / 1000, LISTENER_PAUSE_MS % 1000};
+static const struct timeval shut_step = {0, SHUT_STEP_MS * 1000};
 
 /* ---- Accepting ---- */
+
+enum accepted {
+    ACCEPTED_SOME, /* there may be more */
+    ACCEPTED_ALL,
+    ACCEPTED_TOO_MANY, /* more wait, and there is no descriptor for them */
+};
 
 static void set_option(int fd, int level, int option, int value)
 {
@@ -38,44 +39,56 @@ static void set_option(int fd, int level, int option, int value)
 static void prepare(const struct listener *l, int fd)
 {
     set_option(fd, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER_BYTES);
-    if (l->is_tcp) {
+    if (l->bound.is_tcp) {
         set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
         set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, TCP_GIVE_UP_MS);
         set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
     }
 }
 
-static void pause_accepting(struct listener *l, const char *why)
+static enum accepted accept_one(struct listener *l)
 {
-    log_warnx("accept paused reason=\"%s\" connections=%zu", why, l->conns->count);
-    l->conns->stats->counts[STAT_ACCEPT_PAUSES]++;
-    event_del(&l->io);
-    event_add(&l->pause, &pause_time);
-}
-
-static void on_pause_over(evutil_socket_t fd, short what, void *arg)
-{
-    struct listener *l = arg;
-
-    (void)fd;
-    (void)what;
-    event_add(&l->io, NULL);
-}
-
-/* Accepts one; false when there is none now. */
-static bool accept_one(struct listener *l)
-{
-    int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = accept4(l->bound.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     if (fd >= 0) {
         prepare(l, fd);
         conn_accept(l->conns, fd);
-        return true;
+        return ACCEPTED_SOME;
     }
-    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-        pause_accepting(l, strerror(errno));
+    switch (errno) {
+    case ECONNABORTED:
+    case EINTR:
+        return ACCEPTED_SOME;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+        return ACCEPTED_TOO_MANY;
+    default:
+        return ACCEPTED_ALL;
     }
-    return errno == ECONNABORTED || errno == EINTR;
+}
+
+static enum accepted accept_some(struct listener *l)
+{
+    enum accepted result = ACCEPTED_SOME;
+
+    for (int i = 0; i < LISTENER_QUOTA && result == ACCEPTED_SOME; i++) {
+        result = l->conns->count < l->conn_max ? accept_one(l) : ACCEPTED_TOO_MANY;
+    }
+    return result;
+}
+
+static void pause_accepting(struct listener *l)
+{
+    bool reserve = l->conns->count >= l->conn_max;
+
+    log_warnx("accept paused reason=\"%s\" connections=%zu",
+              reserve ? "descriptor reserve" : strerror(errno), l->conns->count);
+    l->conns->stats->counts[STAT_ACCEPT_PAUSES]++;
+    l->state = LISTENER_PAUSED;
+    event_del(&l->io);
+    event_add(&l->timer, &pause_time);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -84,137 +97,39 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    for (int i = 0; i < LISTENER_QUOTA; i++) {
-        if (l->conns->count >= l->conn_max) {
-            pause_accepting(l, "descriptor reserve");
-            return;
-        }
-        if (!accept_one(l)) {
-            return;
-        }
+    if (accept_some(l) == ACCEPTED_TOO_MANY) {
+        pause_accepting(l);
     }
 }
 
-/* ---- Opening ---- */
+/* ---- The last ones ---- */
 
-/* A socket file that nobody listens on is left from a process that died. */
-static bool remove_stale(const struct sockaddr_un *address)
+/* Over TCP somebody may be between the first and the last packet of connecting. */
+static void accept_rest(struct listener *l)
 {
-    struct stat st;
+    int64_t wait_ms = l->bound.is_tcp ? LISTENER_SHUT_MS : 0;
 
-    if (lstat(address->sun_path, &st) != 0) {
-        return errno == ENOENT;
+    if (accept_some(l) == ACCEPTED_ALL && clock_ms() - l->shut_ms >= wait_ms) {
+        listener_close(l);
+    } else {
+        event_add(&l->timer, &shut_step);
     }
-    if (!S_ISSOCK(st.st_mode)) {
-        log_errx("bind path=%s error=\"exists and is no socket\"", address->sun_path);
-        return false;
-    }
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-    if (fd < 0) {
-        log_err("bind path=%s", address->sun_path);
-        return false;
-    }
-    bool refused = connect(fd, (const struct sockaddr *)address, sizeof *address) != 0 &&
-                   errno == ECONNREFUSED;
-
-    close(fd);
-    if (!refused) {
-        log_errx("bind path=%s error=\"another process listens there\"", address->sun_path);
-        return false;
-    }
-    return unlink(address->sun_path) == 0;
 }
 
-/* Notes which file is ours, so that only that one is removed at the end. */
-static bool remember_path(struct listener *l, const char *path)
+static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
-    struct stat st;
+    struct listener *l = arg;
 
-    if (chmod(path, SOCKET_MODE) != 0 || stat(path, &st) != 0) {
-        return false;
+    (void)fd;
+    (void)what;
+    if (l->state == LISTENER_SHUT) {
+        accept_rest(l);
+    } else {
+        listener_begin(l);
     }
-    l->path_dev = st.st_dev;
-    l->path_ino = st.st_ino;
-    l->path = strdup(path);
-    return l->path != NULL;
 }
 
-static bool open_unix(struct listener *l, const char *path)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-
-    if (strlen(path) >= sizeof address.sun_path) {
-        log_errx("bind path=%s error=\"longer than %zu bytes\"", path, sizeof address.sun_path - 1);
-        return false;
-    }
-    memcpy(address.sun_path, path, strlen(path));
-    if (!remove_stale(&address)) {
-        return false;
-    }
-    l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (l->fd < 0 || bind(l->fd, (struct sockaddr *)&address, sizeof address) != 0 ||
-        !remember_path(l, path) || listen(l->fd, LISTENER_BACKLOG) != 0) {
-        log_err("bind path=%s", path);
-        return false;
-    }
-    return true;
-}
-
-/* Cuts "HOST:PORT" or "[HOST]:PORT" into C strings; host is empty for all addresses. */
-static bool cut_host_port(const char *address, char host[HOST_MAX_BYTES], const char **port)
-{
-    const char *colon = strrchr(address, ':');
-    size_t n = colon == NULL ? 0 : (size_t)(colon - address);
-    int64_t number;
-
-    if (colon == NULL || n >= HOST_MAX_BYTES ||
-        !str_to_i64(slice_of(colon + 1), 1, 65535, &number)) {
-        return false;
-    }
-    if (n >= 2 && address[0] == '[' && address[n - 1] == ']') {
-        address++;
-        n -= 2;
-    }
-    memcpy(host, address, n);
-    host[n] = '\0';
-    *port = colon + 1;
-    return true;
-}
-
-static bool open_tcp(struct listener *l, const char *address)
-{
-    char host[HOST_MAX_BYTES];
-    const char *port;
-    struct addrinfo *found = NULL;
-    const struct addrinfo hints = {.ai_family = AF_UNSPEC,
-                                   .ai_socktype = SOCK_STREAM,
-                                   .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-
-    if (!cut_host_port(address, host, &port)) {
-        log_errx("bind address=%s error=\"neither unix:PATH nor HOST:PORT\"", address);
-        return false;
-    }
-    int failed = getaddrinfo(host[0] != '\0' ? host : NULL, port, &hints, &found);
-
-    if (failed != 0) {
-        log_errx("bind address=%s error=\"%s\"", address, gai_strerror(failed));
-        return false;
-    }
-    l->is_tcp = true;
-    l->fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (l->fd >= 0) {
-        set_option(l->fd, SOL_SOCKET, SO_REUSEADDR, 1);
-    }
-    bool good = l->fd >= 0 && bind(l->fd, found->ai_addr, found->ai_addrlen) == 0 &&
-                listen(l->fd, LISTENER_BACKLOG) == 0;
-
-    if (!good) {
-        log_err("bind address=%s", address);
-    }
-    freeaddrinfo(found);
-    return good;
-}
+/* ---- Life ---- */
 
 /* Takes as many descriptors as the system gives, and notes how many connections that allows. */
 static void raise_limit(struct listener *l)
@@ -235,45 +150,73 @@ static void raise_limit(struct listener *l)
     }
 }
 
-static bool is_unix(const char *address)
+bool listener_init(struct listener *l, struct event_base *base, struct conns *conns)
 {
-    return strncmp(address, UNIX_PREFIX, UNIX_PREFIX_BYTES) == 0;
+    *l = (struct listener){.conns = conns, .bound = {.fd = -1}};
+    raise_limit(l);
+    return event_assign(&l->io, base, -1, 0, on_readable, l) == 0 &&
+           event_assign(&l->timer, base, -1, 0, on_timer, l) == 0;
 }
 
-bool listener_open(struct listener *l, struct event_base *base, struct conns *conns,
-                   const char *address)
+/* The socket is open: it can be waited for. */
+static bool watch(struct listener *l)
 {
-    *l = (struct listener){.conns = conns, .fd = -1};
-    raise_limit(l);
-    bool open = is_unix(address) ? open_unix(l, address + UNIX_PREFIX_BYTES) : open_tcp(l, address);
+    struct event_base *base = event_get_base(&l->io);
 
-    if (!open) {
+    l->state = LISTENER_OPEN;
+    return event_assign(&l->io, base, l->bound.fd, EV_READ | EV_PERSIST, on_readable, l) == 0;
+}
+
+bool listener_open(struct listener *l, const struct settings *s)
+{
+    const struct bound_kind kind = {.type = SOCK_STREAM,
+                                    .backlog = LISTENER_BACKLOG,
+                                    .mode = SOCKET_MODE,
+                                    .reuse_port = s->push_reuse_port != 0};
+    struct bound_error why;
+
+    if (!bound_open(&l->bound, s->push_listen, &kind, &why)) {
+        log_errx("bind address=%s error=\"%s\"", s->push_listen, why.text);
         return false;
     }
-    log_info("listening address=%s connections_max=%zu", address, l->conn_max);
-    return event_assign(&l->io, base, l->fd, EV_READ | EV_PERSIST, on_readable, l) == 0 &&
-           event_assign(&l->pause, base, -1, 0, on_pause_over, l) == 0 &&
-           event_add(&l->io, NULL) == 0;
+    return watch(l);
+}
+
+bool listener_adopt(struct listener *l, int fd)
+{
+    if (!bound_adopt(&l->bound, fd)) {
+        log_errx("bind descriptor=%d error=\"is no listening socket\"", fd);
+        return false;
+    }
+    return watch(l);
+}
+
+void listener_begin(struct listener *l)
+{
+    assert(l->state == LISTENER_OPEN || l->state == LISTENER_PAUSED);
+    l->state = LISTENER_ACCEPTING;
+    event_add(&l->io, NULL);
 }
 
 void listener_stop(struct listener *l)
 {
+    if (l->bound.shared) {
+        listener_close(l);
+    }
+    if (l->state == LISTENER_CLOSED) {
+        return;
+    }
     event_del(&l->io);
-    event_del(&l->pause);
+    bound_shut(&l->bound);
+    l->state = LISTENER_SHUT;
+    l->shut_ms = clock_ms();
+    accept_rest(l);
 }
 
 void listener_close(struct listener *l)
 {
-    struct stat st;
-
-    if (l->fd >= 0) {
-        close(l->fd);
-        l->fd = -1;
-    }
-    if (l->path != NULL && stat(l->path, &st) == 0 && st.st_dev == l->path_dev &&
-        st.st_ino == l->path_ino) {
-        unlink(l->path);
-    }
-    free(l->path);
-    l->path = NULL;
+    event_del(&l->io);
+    event_del(&l->timer);
+    bound_close(&l->bound);
+    l->state = LISTENER_CLOSED;
 }

@@ -12,23 +12,54 @@
 
 #define STATS_LINE_BYTES 2048
 
-static const char *const names[] = {
-    [STAT_ACCEPTED] = "accepted",
-    [STAT_STREAMS] = "streams",
-    [STAT_LOOKS] = "looks",
-    [STAT_EVENTS] = "events",
-    [STAT_DELIVERIES] = "deliveries",
-    [STAT_WRITES] = "writes",
-    [STAT_BYTES] = "bytes",
-    [STAT_REPLAYS_RING] = "replays_ring",
-    [STAT_REPLAYS_LOG] = "replays_log",
-    [STAT_RESETS] = "resets",
-    [STAT_RINGS] = "rings",
-    [STAT_DB_CONNECTS] = "db_connects",
-    [STAT_DB_FAILURES] = "db_failures",
-    [STAT_ACCEPT_PAUSES] = "accept_pauses",
+struct row {
+    const char *name;
+    const char *help;
 };
-static_assert(sizeof names / sizeof *names == STAT_MAX, "one name a figure");
+
+static const struct row rows[] = {
+    [STAT_ACCEPTED] = {"accepted", "Connections accepted."},
+    [STAT_STREAMS] = {"streams", "Streams that went live."},
+    [STAT_LOOKS] = {"looks", "Reads of the event log."},
+    [STAT_EVENTS] = {"events", "Events read from it."},
+    [STAT_DELIVERIES] = {"deliveries", "Events put before connections."},
+    [STAT_WRITES] = {"writes", "Calls of send."},
+    [STAT_BYTES] = {"bytes", "Bytes written to sockets."},
+    [STAT_REPLAYS_RING] = {"replays_ring", "Streams resumed from memory."},
+    [STAT_REPLAYS_LOG] = {"replays_log", "Streams resumed from the database."},
+    [STAT_RESETS] = {"resets", "Gaps that were announced."},
+    [STAT_RINGS] = {"rings", "Doorbells heard."},
+    [STAT_DB_CONNECTS] = {"db_connects", "Connections made to the database."},
+    [STAT_DB_FAILURES] = {"db_failures", "Connections to the database lost or refused."},
+    [STAT_ACCEPT_PAUSES] = {"accept_pauses", "Times that no descriptor was left for a connection."},
+};
+static_assert(sizeof rows / sizeof *rows == STAT_MAX, "one row a figure");
+
+const int64_t stats_bounds_us[STATS_BUCKETS] = {500,   1000,   2500,   5000,   10000,   25000,
+                                                50000, 100000, 250000, 500000, 1000000, 5000000};
+
+const char *stats_name(enum stat_id id)
+{
+    assert(id >= 0 && id < STAT_MAX);
+    return rows[id].name;
+}
+
+const char *stats_help(enum stat_id id)
+{
+    assert(id >= 0 && id < STAT_MAX);
+    return rows[id].help;
+}
+
+void stats_time(struct stats_times *times, int64_t us)
+{
+    int i = 0;
+
+    while (i < STATS_BUCKETS && us > stats_bounds_us[i]) {
+        i++;
+    }
+    times->counts[i]++;
+    times->sum_us += (uint64_t)us;
+}
 
 void stats_log(const struct stats *s)
 {
@@ -37,7 +68,7 @@ void stats_log(const struct stats *s)
     buf_init(&line, STATS_LINE_BYTES);
     for (int i = 0; i < STAT_MAX; i++) {
         if (s->counts[i] > 0) {
-            buf_printf(&line, " %s=%" PRIu64, names[i], s->counts[i]);
+            buf_printf(&line, " %s=%" PRIu64, rows[i].name, s->counts[i]);
         }
     }
     for (int i = 0; i < REASON_MAX; i++) {

@@ -459,22 +459,32 @@ static void test_peer_goes_while_others_are_served(void **state)
 
 static void test_stop(void **state)
 {
-    struct conn *live, *waiting;
+    struct conn *live, *waiting, *late;
     int live_fd = live_client(&live, 1, 1);
     int waiting_fd = client_open(&waiting);
-    int fds[2];
+    int silent[2];
 
     (void)state;
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
-    conn_accept(&set, fds[0]);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, silent), 0);
+    conn_accept(&set, silent[0]);
     conns_stop(&set);
     turn();
     assert_non_null(strstr(client_read(live_fd), "event: bye\ndata: {\"retry\":"));
     assert_non_null(strstr(client_read(waiting_fd), "event: bye\n"));
-    assert_int_equal(recv(fds[1], text, READ_BYTES, 0), 0); /* asked nothing yet: just the end */
+
+    int late_fd = client_open(&late);
+
+    conns_stop(&set);
+    turn();
+    assert_non_null(strstr(client_read(late_fd), "event: bye\n"));
+    assert_int_equal(recv(silent[1], text, READ_BYTES, 0), -1); /* it may still ask */
+    list_entry(set.states[CONN_HEAD].next, struct conn, in_state)->opened_ms -= CONNS_STOP_HEAD_MS;
+    conns_stop(&set);
+    assert_int_equal(recv(silent[1], text, READ_BYTES, 0), 0);
     close(live_fd);
     close(waiting_fd);
-    close(fds[1]);
+    close(late_fd);
+    close(silent[1]);
     turn();
     assert_int_equal(set.count, 0);
 }

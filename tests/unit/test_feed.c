@@ -40,6 +40,11 @@ int64_t clock_ms(void)
     return now_ms;
 }
 
+int64_t clock_us(void)
+{
+    return now_ms * 1000;
+}
+
 int64_t clock_jitter(int64_t min, int64_t max)
 {
     (void)min;
