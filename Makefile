@@ -71,7 +71,7 @@ MODULES_route    := $(FCGI_MODULES)
 
 PUSH_MODULES := $(filter-out push-daemon/main.c,$(PUSH_SRC)) $(COMMON_SRC)
 
-UNIT_TESTS += address conns cursor feed http1 hub queue ring sse wheel ws ws_upgrade
+UNIT_TESTS += address conns cursor feed http1 hub queue ring sse takeover wheel ws ws_upgrade
 MODULES_address := $(PUSH_MODULES)
 MODULES_conns  := $(PUSH_MODULES)
 MODULES_cursor := $(PUSH_MODULES)
@@ -82,6 +82,7 @@ MODULES_hub    := $(PUSH_MODULES)
 MODULES_queue  := $(PUSH_MODULES)
 MODULES_ring   := $(PUSH_MODULES)
 MODULES_sse    := $(PUSH_MODULES)
+MODULES_takeover := $(PUSH_MODULES)
 MODULES_wheel  := $(PUSH_MODULES)
 MODULES_ws     := $(PUSH_MODULES)
 MODULES_ws_upgrade := $(PUSH_MODULES)
@@ -183,7 +184,7 @@ sql-test: deps ## the schema's own tests, in a private PostgreSQL
 
 # Some tests take the sanitizers' programs of their own accord.
 integration: deps all $(PROGRAMS:%=build/san/%) ## the real programs behind the real servers (SAN=1: with sanitizers)
-	@BUILD=build/$(V) tests/lib/run-node integration
+	@BUILD=build/$(V) tests/lib/run-node lib integration
 
 browser: deps all ## Chromium against the running site
 	@BUILD=build/$(V) tests/lib/run-node browser

@@ -138,12 +138,12 @@ static void raise_limit(struct listener *l)
 
     l->conn_max = LISTENER_FD_RESERVE;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
-        log_warn("limit of descriptors");
+        log_warn("limit what=descriptors");
         return;
     }
     limit.rlim_cur = limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || getrlimit(RLIMIT_NOFILE, &limit) != 0) {
-        log_warn("limit of descriptors");
+        log_warn("limit what=descriptors");
     }
     if (limit.rlim_cur > 2 * LISTENER_FD_RESERVE) {
         l->conn_max = (size_t)limit.rlim_cur - LISTENER_FD_RESERVE;

@@ -104,7 +104,8 @@ static void serve(void *ctx)
     struct daemon *d = ctx;
 
     listener_begin(&d->listener);
-    log_info("listening address=%s connections_max=%zu", d->settings.push_listen,
+    log_info("listening address=%s connections_max=%zu",
+             d->listener.bound.shared ? "inherited" : d->settings.push_listen,
              d->listener.conn_max);
     d->state = DAEMON_SERVING;
     supervisor_tell(&d->supervisor, "READY=1");

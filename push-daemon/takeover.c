@@ -37,7 +37,6 @@ struct packet {
 };
 
 static const struct packet take = {.word = "confab take 1"};
-static const struct packet busy = {.word = "confab busy 1"};
 static const struct packet serving = {.word = "confab serving 1"};
 static const char here_word[WORD_BYTES] = "confab here 1";
 
@@ -96,7 +95,7 @@ static bool packet_receive(int peer, struct packet *p, int *fd)
     } else if (came >= 0) {
         close(came);
     }
-    return n == (ssize_t)sizeof *p;
+    return n == (ssize_t)sizeof *p && (message.msg_flags & MSG_TRUNC) == 0;
 }
 
 /* ---- Who says it ---- */
@@ -155,8 +154,7 @@ static void on_knock(evutil_socket_t fd, short what, void *arg)
         return;
     }
     if (t->peer >= 0) {
-        (void)packet_send(peer, &busy, -1);
-        close(peer);
+        close(peer); /* one successor at a time */
         return;
     }
     t->peer = peer;
@@ -292,36 +290,23 @@ static enum takeover_found knock(struct takeover *t)
     return TAKEOVER_FAILED;
 }
 
-/* Whether that is a whole answer to "take". */
-static bool is_given(const struct takeover *t, const struct packet *answer, int fd)
-{
-    const char *why = NULL;
-
-    if (says(answer, busy.word)) {
-        why = "another process is taking over";
-    } else if (!says(answer, here_word) || fd < 0) {
-        why = "the answer is not understood";
-    }
-    if (why != NULL) {
-        log_errx("takeover pid=%d error=\"%s\"", (int)t->peer_pid, why);
-    }
-    return why == NULL;
-}
-
 /* Asks for the descriptor, and gives it to the listener. */
 static bool ask(struct takeover *t)
 {
     struct packet answer = {.word = ""};
+    const char *why = "no answer; it may be handing over to another";
     int fd = -1;
 
-    if (setsockopt(t->peer, SOL_SOCKET, SO_RCVTIMEO, &answer_time, sizeof answer_time) != 0 ||
-        setsockopt(t->peer, SOL_SOCKET, SO_SNDTIMEO, &answer_time, sizeof answer_time) != 0 ||
-        !packet_send(t->peer, &take, -1) || !packet_receive(t->peer, &answer, &fd)) {
-        log_errx("takeover pid=%d error=\"no answer\"", (int)t->peer_pid);
-    } else if (is_given(t, &answer, fd)) {
-        t->deed = (struct takeover_deed){answer.shared != 0, answer.device, answer.inode};
-        return listener_adopt(t->listener, fd);
+    if (setsockopt(t->peer, SOL_SOCKET, SO_RCVTIMEO, &answer_time, sizeof answer_time) == 0 &&
+        setsockopt(t->peer, SOL_SOCKET, SO_SNDTIMEO, &answer_time, sizeof answer_time) == 0 &&
+        packet_send(t->peer, &take, -1) && packet_receive(t->peer, &answer, &fd)) {
+        if (says(&answer, here_word) && fd >= 0) {
+            t->deed = (struct takeover_deed){answer.shared != 0, answer.device, answer.inode};
+            return listener_adopt(t->listener, fd);
+        }
+        why = "the answer is not understood";
     }
+    log_errx("takeover pid=%d error=\"%s\"", (int)t->peer_pid, why);
     if (fd >= 0) {
         close(fd);
     }

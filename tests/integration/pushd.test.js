@@ -9,23 +9,19 @@ import { createServer, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after, before } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { PROGRAM, begin, killDaemons } from '../lib/daemon.js';
 import { Guest } from '../lib/guest.js';
 import { Site } from '../lib/site.js';
 import { waitFor } from '../lib/wait.js';
 
-const PROGRAM = fileURLToPath(new URL(`../../${process.env.BUILD ?? 'build/release'}/confab-pushd`, import.meta.url));
-
 /** @type {string} */
 let dir;
-/** @type {import('node:child_process').ChildProcess[]} */
-const begun = [];
 
 before(async () => {
   dir = await mkdtemp(join(tmpdir(), 'confab-pushd-'));
 });
 after(async () => {
-  for (const child of begun) child.kill('SIGKILL'); // those of a test that failed
+  killDaemons();
   await rm(dir, { recursive: true, force: true });
 });
 
@@ -36,22 +32,6 @@ function run(args, env = {}) {
       resolve({ code: typeof error?.code === 'number' ? error.code : error ? -1 : 0, out, err });
     });
   });
-}
-
-/** Starts one without a database. @param {Record<string, string>} env */
-function begin(env) {
-  const child = spawn(PROGRAM, [], { env: { PGHOST: '/nonexistent', CONFAB_CONF: '/dev/null', ...env }, stdio: ['ignore', 'ignore', 'pipe'] });
-  begun.push(child);
-  const daemon = {
-    child,
-    log: '',
-    /** @type {Promise<number | NodeJS.Signals | null>} */
-    ended: new Promise((resolve) => child.once('close', (code, signal) => resolve(signal ?? code))),
-    /** @param {RegExp} pattern */
-    logged: (pattern) => waitFor(() => pattern.exec(daemon.log), { what: `${pattern} in\n${daemon.log}` }),
-  };
-  child.stderr.setEncoding('utf8').on('data', (text) => (daemon.log += text));
-  return daemon;
 }
 
 test('options', async () => {

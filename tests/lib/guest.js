@@ -106,9 +106,16 @@ export class Guest {
     return { Authorization: `Bearer ${this.token}` };
   }
 
+  /** Where a daemon is reached. @param {number} [daemon] */
+  #at(daemon) {
+    const { socket } = this.site.daemon(daemon);
+    return socket ? { origin: DAEMON_URL, socketPath: socket } : { origin: `http://${this.site.pushListen}` };
+  }
+
   /** @param {{lastEventId?: string, headers?: Record<string, string>, path?: string, daemon?: number}} [options] */
   websocket({ lastEventId, headers = {}, path = '/ws', daemon } = {}) {
-    return new WsReader(`ws+unix:${this.site.daemon(daemon).socket}:${path}`, {
+    const { origin, socketPath } = this.#at(daemon);
+    return new WsReader(socketPath ? `ws+unix:${socketPath}:${path}` : new URL(path, origin), {
       headers: { ...this.headers(), ...headers },
       lastEventId,
       giveUp: this.site.giveUp,
@@ -117,20 +124,22 @@ export class Guest {
 
   /** @param {{lastEventId?: string, path?: string, daemon?: number}} [options] */
   poller({ lastEventId, path = '/poll', daemon } = {}) {
-    return new Poller(new URL(path, DAEMON_URL), {
+    const { origin, socketPath } = this.#at(daemon);
+    return new Poller(new URL(path, origin), {
       headers: this.headers(),
       lastEventId,
-      socketPath: this.site.daemon(daemon).socket,
+      socketPath,
       giveUp: this.site.giveUp,
     });
   }
 
   /** @param {{lastEventId?: string, headers?: Record<string, string>, path?: string, daemon?: number}} [options] */
   stream({ lastEventId, headers = {}, path = '/stream', daemon } = {}) {
-    return new SseReader(new URL(path, DAEMON_URL), {
+    const { origin, socketPath } = this.#at(daemon);
+    return new SseReader(new URL(path, origin), {
       headers: { ...this.headers(), ...headers },
       lastEventId,
-      socketPath: this.site.daemon(daemon).socket,
+      socketPath,
       giveUp: this.site.giveUp,
     });
   }
@@ -141,25 +150,33 @@ export class Guest {
  * drops what it has shown, as protocol.md (3.4) says.
  */
 export class Follower {
-  /** @type {SseReader[]} one after the other */
+  /** @type {import('./reader.js').Reader[]} one after the other */
   readers = [];
   #stopped = false;
   #running;
 
-  /** @param {Guest} guest @param {{lastEventId?: string, onReader?: (reader: SseReader) => void}} [options] */
-  constructor(guest, { lastEventId, onReader } = {}) {
-    this.#running = this.#follow(guest, lastEventId, onReader);
+  /**
+   * @param {Guest} guest
+   * @param {{lastEventId?: string, via?: 'stream' | 'websocket' | 'poller', onReader?: (reader: import('./reader.js').Reader) => void}} [options]
+   */
+  constructor(guest, { lastEventId, via = 'stream', onReader } = {}) {
+    this.#running = this.#follow((id) => guest[via]({ lastEventId: id }), lastEventId, onReader, guest.site.giveUp);
     // The error is stop()'s to tell.
     this.#running.catch(() => {});
   }
 
-  /** @param {Guest} guest @param {string} [id] @param {(reader: SseReader) => void} [onReader] */
-  async #follow(guest, id, onReader) {
+  /**
+   * @param {(id?: string) => import('./reader.js').Reader} open
+   * @param {string} [id]
+   * @param {(reader: import('./reader.js').Reader) => void} [onReader]
+   * @param {() => Error | undefined} [giveUp]
+   */
+  async #follow(open, id, onReader, giveUp) {
     while (!this.#stopped) {
-      const reader = guest.stream({ lastEventId: id });
+      const reader = open(id);
       this.readers.push(reader);
       onReader?.(reader);
-      await waitFor(() => reader.closed || this.#stopped, { timeoutMs: 600_000, giveUp: guest.site.giveUp });
+      await waitFor(() => reader.closed || this.#stopped, { timeoutMs: 600_000, giveUp });
       id = reader.lastId || undefined;
       if (!reader.status) await pause(20);
     }

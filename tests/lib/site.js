@@ -44,11 +44,12 @@ class Program {
    * @param {ProgramName} name
    * @param {string} dir
    * @param {(program: Program) => void} onDeath
+   * @param {string[]} options
    */
-  constructor(name, dir, onDeath) {
+  constructor(name, dir, onDeath, options) {
     this.name = name;
     // A process group of its own, so that what a killed web server leaves behind can be ended too.
-    this.child = spawn(TOOL, ['exec', dir, name], { stdio: ['ignore', 'pipe', 'pipe'], detached: true, env: cleanEnv() });
+    this.child = spawn(TOOL, ['exec', dir, name, ...options], { stdio: ['ignore', 'pipe', 'pipe'], detached: true, env: cleanEnv() });
     // A test that failed without stopping its site ends nevertheless; the program then gets SIGTERM.
     this.child.unref();
     for (const output of [this.child.stdout, this.child.stderr]) {
@@ -129,6 +130,7 @@ export class Site {
     this.socketDir = places.SOCKET_DIR;
     this.pushSocket = places.PUSH_SOCKET;
     this.pushListen = places.PUSH_LISTEN;
+    this.adminSocket = places.ADMIN_LISTEN.replace(/^unix:/, '');
     this.conf = places.CONF;
     /** Whom the programs run as, and setpriv's options to become that user. */
     this.user = places.SITE_USER;
@@ -184,8 +186,33 @@ export class Site {
   /** Starts a program that is not running, and waits until it answers. @param {ProgramName} name */
   async begin(name) {
     if (this.#programs.has(name)) throw new Error(`${name} is running`);
-    this.#programs.set(name, new Program(name, this.dir, (program) => this.#died(program)));
+    this.#programs.set(name, this.#start(name));
     await this.#answers(name);
+  }
+
+  /** @param {ProgramName} name @param {string[]} [options] */
+  #start(name, options = []) {
+    return new Program(name, this.dir, (program) => this.#died(program), options);
+  }
+
+  /**
+   * A second daemon that is to take over from the one that runs. Until replaced() it is the test's to end.
+   *
+   * @param {string[]} [options]
+   */
+  succeed(options = []) {
+    return this.#start('pushd', ['-t', ...options]);
+  }
+
+  /** Until the daemon has left to its successor and ended by itself; its status. @param {Program} successor */
+  async replaced(successor) {
+    const former = this.#program('pushd');
+    former.ending = true;
+    await this.waitFor(() => !former.alive, { what: `the end of the former daemon; it logged\n${former.tail()}` });
+    await former.ended;
+    this.#pastLogs.set('pushd', this.#pastLog('pushd') + former.log);
+    this.#programs.set('pushd', successor);
+    return former.status;
   }
 
   /**

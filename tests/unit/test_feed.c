@@ -746,12 +746,13 @@ static void test_prunes_what_is_older_than_may_be_kept(void **state)
     settings.probe_ms = HOUR_MS;
     comes_up();
     falls_asleep(CURSOR(10));
+    settings.event_keep_hours = 36; /* as a reload would */
     now_ms += 60 * 1000; /* then it is due, but not before what is urgent */
     ring();
     assert_batch(1, PG_FEED_READ);
     look_over(CURSOR(10));
     assert_batch(1, PG_EVENT_PRUNE);
-    assert_string_equal(asked(PG_EVENT_PRUNE), "24 hours");
+    assert_string_equal(asked(PG_EVENT_PRUNE), "36 hours");
     batch_over(true);
     assert_batch(0);
     ring();
