@@ -4,11 +4,16 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync, readdirSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { PROGRAM as DAEMON, begin } from '../lib/daemon.js';
 import { program } from '../lib/fcgi.js';
+import { DAEMON_URL } from '../lib/guest.js';
+import { request } from '../lib/http.js';
+import { parseMetrics } from '../lib/metrics.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const DOCS = join(ROOT, 'docs');
@@ -35,6 +40,61 @@ test('confab.conf(5) has the default and the range of every number', () => {
     assert.ok(item.includes(`Default: ${value}.`), `${name}: default ${value}`);
     assert.ok(item.includes(`${min} to ${max}`), `${name}: ${min} to ${max}`);
     assert.equal(item.startsWith('*'), reloadable === 'true', `${name}: re-read on SIGHUP`);
+  }
+});
+
+/** The names of a list in a section of a manual. @param {string} manual @param {string} section @param {RegExp} [form] */
+function listed(manual, section, form = /^[a-z_ ]+$/) {
+  const [, text] = readFileSync(join(DOCS, manual), 'utf8').split(`\n.Sh ${section}\n`);
+  const items = [...text.split('\n.Sh ')[0].matchAll(/^\.It (?:Sy|Fl) (.*)$/gm)];
+  return items.flatMap(([, names]) => names.split(' , ')).filter((name) => form.test(name));
+}
+
+/** @param {string} folder */
+function sources(folder) {
+  const files = readdirSync(join(ROOT, folder)).filter((file) => file.endsWith('.c'));
+  return files.map((file) => readFileSync(join(ROOT, folder, file), 'utf8')).join('\n');
+}
+
+test('confab-pushd(8) has each metric, and no other', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'confab-manual-'));
+  const daemon = begin({ CONFAB_RUNTIME_DIR: dir, CONFAB_PUSH_LISTEN: `unix:${dir}/push`, CONFAB_ADMIN_LISTEN: `unix:${dir}/admin` });
+  try {
+    await daemon.logged(/admin listening/);
+    const { text } = await request(new URL('/metrics', DAEMON_URL), { socketPath: `${dir}/admin` });
+    assert.deepEqual(listed('confab-pushd.8', 'MONITORING').sort(), [...parseMetrics(text).keys()].sort());
+  } finally {
+    daemon.child.kill('SIGTERM');
+    await daemon.ended;
+    rmSync(dir, { recursive: true });
+  }
+});
+
+test('confab-pushd(8) has each line of the log, and no other', () => {
+  // What happened are the words before the first KEY=VALUE.
+  const calls = [...`${sources('push-daemon')}${readFileSync(join(ROOT, 'common/start.c'))}`.matchAll(/\b(?:log_(?:err|warn|info)x?|fatalx?)\(\s*"([^"\\]*)/g)];
+  const events = new Set(calls.map(([, format]) => format.match(/^[a-z]+(?: [a-z]+(?![\w=]))*/)?.[0]));
+  assert.ok(events.size > 20);
+  assert.deepEqual(listed('confab-pushd.8', 'DIAGNOSTICS').sort(), [...events].sort());
+});
+
+test('confab-pushd(8) has each reason and its close code, and no other', () => {
+  const rows = [...readFileSync(join(ROOT, 'push-daemon/reason.c'), 'utf8').matchAll(/= \{"(\w+)", (\d+)\}/g)];
+  assert.ok(rows.length > 10);
+  assert.deepEqual(
+    listed('confab-pushd.8', 'DIAGNOSTICS', / No \d+$/).sort(),
+    rows.map(([, word, code]) => `${word} No ${code}`).sort(),
+  );
+});
+
+test('the manuals have the options that --help prints, and no other', () => {
+  for (const [name, path] of [['confab-pushd.8', DAEMON], ['confab.fcgi.8', program()]]) {
+    const help = execFileSync(path, ['--help'], { env: {}, encoding: 'utf8' });
+    const printed = [...help.matchAll(/^ {2}-(\w)/gm)].map(([, letter]) => letter);
+    const manual = readFileSync(join(DOCS, name), 'utf8');
+    const described = [...manual.matchAll(/^\.It Fl (\w)\b/gm)].map(([, letter]) => letter);
+    assert.ok(printed.length >= 5, help);
+    assert.deepEqual(described.sort(), printed.sort(), name);
   }
 });
 

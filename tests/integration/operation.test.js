@@ -266,11 +266,11 @@ for (const kind of /** @type {const} */ (['unix', 'tcp'])) {
     const storm = new Storm(target);
     await storm.goesOn(300);
     for (let n = 0; n < 3; n++) {
-      const before = told.length;
+      const from = told.length;
       supervisor.stdin.write('restart\n');
-      await waitFor(() => /^ended 0\n[^]*^READY=1\n/m.test(told.slice(before)), { what: `another one in ${told}` });
+      await waitFor(() => /^ended 0\n[^]*^READY=1\n/m.test(told.slice(from)), { what: `another one in ${told}` });
       await storm.goesOn(300);
-      assert.match(told.slice(before), /^STOPPING=1$/m);
+      assert.match(told.slice(from), /^STOPPING=1$/m);
     }
     await storm.stop();
     assert.deepEqual([...storm.failures], []);

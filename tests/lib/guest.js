@@ -11,6 +11,8 @@ import { SseReader } from './sse.js';
 import { pause, waitFor } from './wait.js';
 import { WsReader } from './websocket.js';
 
+/** @typedef {SseReader | WsReader | Poller} AnyReader */
+
 /** What the daemon is asked at; its unix socket has no name of its own. */
 export const DAEMON_URL = 'http://daemon.test';
 
@@ -150,14 +152,14 @@ export class Guest {
  * drops what it has shown, as protocol.md (3.4) says.
  */
 export class Follower {
-  /** @type {import('./reader.js').Reader[]} one after the other */
+  /** @type {AnyReader[]} one after the other */
   readers = [];
   #stopped = false;
   #running;
 
   /**
    * @param {Guest} guest
-   * @param {{lastEventId?: string, via?: 'stream' | 'websocket' | 'poller', onReader?: (reader: import('./reader.js').Reader) => void}} [options]
+   * @param {{lastEventId?: string, via?: 'stream' | 'websocket' | 'poller', onReader?: (reader: AnyReader) => void}} [options]
    */
   constructor(guest, { lastEventId, via = 'stream', onReader } = {}) {
     this.#running = this.#follow((id) => guest[via]({ lastEventId: id }), lastEventId, onReader, guest.site.giveUp);
@@ -166,9 +168,9 @@ export class Follower {
   }
 
   /**
-   * @param {(id?: string) => import('./reader.js').Reader} open
+   * @param {(id?: string) => AnyReader} open
    * @param {string} [id]
-   * @param {(reader: import('./reader.js').Reader) => void} [onReader]
+   * @param {(reader: AnyReader) => void} [onReader]
    * @param {() => Error | undefined} [giveUp]
    */
   async #follow(open, id, onReader, giveUp) {

@@ -36,5 +36,5 @@ test('what is wrong is refused', () => {
     'a histogram without a sum': '# HELP h H.\n# TYPE h histogram\nh_bucket{le="+Inf"} 1\nh_count 1\n',
     'a histogram whose count differs': '# HELP h H.\n# TYPE h histogram\nh_bucket{le="+Inf"} 1\nh_sum 1\nh_count 2\n',
   };
-  for (const [what, text] of Object.entries(wrong)) assert.throws(() => parseMetrics(text), undefined, what);
+  for (const [what, text] of Object.entries(wrong)) assert.throws(() => parseMetrics(text), assert.AssertionError, what);
 });

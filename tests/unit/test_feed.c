@@ -747,7 +747,7 @@ static void test_prunes_what_is_older_than_may_be_kept(void **state)
     comes_up();
     falls_asleep(CURSOR(10));
     settings.event_keep_hours = 36; /* as a reload would */
-    now_ms += 60 * 1000; /* then it is due, but not before what is urgent */
+    now_ms += 60 * 1000;            /* then it is due, but not before what is urgent */
     ring();
     assert_batch(1, PG_FEED_READ);
     look_over(CURSOR(10));
