@@ -71,8 +71,9 @@ MODULES_route    := $(FCGI_MODULES)
 
 PUSH_MODULES := $(filter-out push-daemon/main.c,$(PUSH_SRC)) $(COMMON_SRC)
 
-UNIT_TESTS += address conns cursor feed http1 hub queue ring sse takeover wheel ws ws_upgrade
+UNIT_TESTS += address bound conns cursor feed http1 hub queue ring sse takeover wheel ws ws_upgrade
 MODULES_address := $(PUSH_MODULES)
+MODULES_bound  := $(PUSH_MODULES)
 MODULES_conns  := $(PUSH_MODULES)
 MODULES_cursor := $(PUSH_MODULES)
 # It is the database and the clock itself.

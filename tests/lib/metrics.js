@@ -6,6 +6,8 @@
  */
 
 import assert from 'node:assert/strict';
+import { DAEMON_URL } from './guest.js';
+import { request } from './http.js';
 
 /**
  * @typedef {object} Family
@@ -82,6 +84,14 @@ function checkFamily({ name, type, samples }) {
   assert.equal(buckets.at(-1)?.labels.le, '+Inf');
   assert.equal(samples.find((sample) => sample.name === `${name}_count`)?.value, counts.at(-1));
   assert.ok(samples.some((sample) => sample.name === `${name}_sum`));
+}
+
+/** What a daemon tells on its private address. @param {string} socketPath */
+export async function scrape(socketPath) {
+  const answer = await request(new URL('/metrics', DAEMON_URL), { socketPath });
+  assert.equal(answer.status, 200);
+  assert.equal(answer.headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8');
+  return parseMetrics(answer.text);
 }
 
 /**

@@ -5,6 +5,7 @@
  * cut before the whole answer is a failure; being made to wait is none.
  */
 
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { waitFor } from './wait.js';
 
@@ -32,7 +33,7 @@ export class Storm {
   /** @param {import('node:net').NetConnectOpts} target @param {number} n */
   async #ask(target, n) {
     for (; !this.#stopped; n++) {
-      const failure = await ask(target, QUESTIONS[n % QUESTIONS.length]);
+      const failure = await askOnce(target, QUESTIONS[n % QUESTIONS.length]);
       if (failure) this.failures.set(failure, (this.failures.get(failure) ?? 0) + 1);
       else this.answered++;
     }
@@ -57,15 +58,34 @@ export class Storm {
  * @param {{path: string, whole: RegExp}} question
  * @returns {Promise<string | undefined>}
  */
-function ask(target, { path, whole }) {
+function askOnce(target, { path, whole }) {
   return new Promise((resolve) => {
-    const socket = connect(target);
-    let text = '';
-    let failure = '';
-    socket.setEncoding('latin1');
-    socket.on('data', (more) => (text += more));
-    socket.on('error', (error) => (failure = /** @type {NodeJS.ErrnoException} */ (error).code ?? error.message));
-    socket.on('close', () => resolve(whole.test(text) ? undefined : failure || `cut after ${text.length} bytes`));
-    socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    const client = open(target, `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    client.socket.once('close', () => {
+      resolve(whole.test(client.text) ? undefined : client.error || `cut after ${client.text.length} bytes`);
+    });
   });
+}
+
+/** @param {import('node:net').NetConnectOpts} target @param {string} request */
+function open(target, request) {
+  const socket = connect(target).setEncoding('latin1');
+  const client = { socket, text: '', error: '', closed: false };
+  socket.on('data', (more) => (client.text += more));
+  socket.on('error', (error) => (client.error = /** @type {NodeJS.ErrnoException} */ (error).code ?? error.message));
+  socket.on('close', () => (client.closed = true));
+  socket.write(request);
+  return client;
+}
+
+/**
+ * Connections with a request each, once the kernel has taken them: whether the program has is another matter.
+ *
+ * @param {import('node:net').NetConnectOpts} target
+ * @param {string[]} requests
+ */
+export async function ask(target, requests) {
+  const clients = requests.map((request) => open(target, request));
+  await Promise.all(clients.map(({ socket }) => once(socket, 'connect')));
+  return clients;
 }
