@@ -36,15 +36,16 @@ FCGI_SRC := fcgi-app/main.c fcgi-app/arena.c fcgi-app/auth.c fcgi-app/db.c fcgi-
 	fcgi-app/rooms.c fcgi-app/messages.c fcgi-app/snapshot.c fcgi-app/server.c
 
 PUSH_SRC := push-daemon/main.c push-daemon/address.c push-daemon/admin.c push-daemon/answer.c \
-	push-daemon/backfill.c push-daemon/bound.c push-daemon/clock.c push-daemon/conn.c \
-	push-daemon/conn_http.c push-daemon/conn_poll.c push-daemon/conn_sse.c push-daemon/conn_ws.c \
-	push-daemon/conns.c push-daemon/cursor.c push-daemon/dead.c push-daemon/feed.c \
-	push-daemon/filter.c push-daemon/handshake.c push-daemon/http1.c push-daemon/hub.c \
-	push-daemon/listener.c push-daemon/metrics.c push-daemon/msg.c push-daemon/op.c \
-	push-daemon/pack.c push-daemon/pg.c push-daemon/queue.c push-daemon/reason.c push-daemon/reload.c \
-	push-daemon/ring.c push-daemon/round.c push-daemon/said.c push-daemon/session.c push-daemon/sse.c \
+	push-daemon/backfill.c push-daemon/bound.c push-daemon/chores.c push-daemon/clock.c \
+	push-daemon/conn.c push-daemon/conn_http.c push-daemon/conn_poll.c push-daemon/conn_sse.c \
+	push-daemon/conn_ws.c push-daemon/conns.c push-daemon/cursor.c push-daemon/dead.c \
+	push-daemon/feed.c push-daemon/filter.c push-daemon/handshake.c push-daemon/http1.c \
+	push-daemon/hub.c push-daemon/listener.c push-daemon/metrics.c push-daemon/msg.c push-daemon/op.c \
+	push-daemon/pack.c push-daemon/pg.c push-daemon/presence.c push-daemon/queue.c \
+	push-daemon/reason.c push-daemon/reload.c push-daemon/ring.c push-daemon/round.c \
+	push-daemon/said.c push-daemon/session.c push-daemon/signals.c push-daemon/sse.c \
 	push-daemon/stats.c push-daemon/stmts.c push-daemon/supervisor.c push-daemon/takeover.c \
-	push-daemon/wheel.c push-daemon/ws.c push-daemon/ws_upgrade.c
+	push-daemon/wheel.c push-daemon/work.c push-daemon/ws.c push-daemon/ws_upgrade.c
 
 # Each test of tests/unit/test_NAME.c is linked with the modules of MODULES_NAME.
 UNIT_TESTS := arena auth buf conf err input log map memory password req resp route str token utf8
@@ -71,17 +72,20 @@ MODULES_route    := $(FCGI_MODULES)
 
 PUSH_MODULES := $(filter-out push-daemon/main.c,$(PUSH_SRC)) $(COMMON_SRC)
 
-UNIT_TESTS += address bound conns cursor feed http1 hub queue ring sse takeover wheel ws ws_upgrade
+UNIT_TESTS += address bound conns cursor feed http1 hub presence queue ring signals sse takeover wheel ws ws_upgrade
 MODULES_address := $(PUSH_MODULES)
 MODULES_bound  := $(PUSH_MODULES)
 MODULES_conns  := $(PUSH_MODULES)
 MODULES_cursor := $(PUSH_MODULES)
-# It is the database and the clock itself.
-MODULES_feed   := $(filter-out push-daemon/pg.c push-daemon/clock.c,$(PUSH_MODULES))
+# They are the database and the clock themselves.
+FAKED_MODULES  := tests/unit/fake_pg.c $(filter-out push-daemon/pg.c push-daemon/clock.c,$(PUSH_MODULES))
+MODULES_feed   := $(FAKED_MODULES)
 MODULES_http1  := $(PUSH_MODULES)
 MODULES_hub    := $(PUSH_MODULES)
+MODULES_presence := $(FAKED_MODULES)
 MODULES_queue  := $(PUSH_MODULES)
 MODULES_ring   := $(PUSH_MODULES)
+MODULES_signals := $(FAKED_MODULES)
 MODULES_sse    := $(PUSH_MODULES)
 MODULES_takeover := $(PUSH_MODULES)
 MODULES_wheel  := $(PUSH_MODULES)

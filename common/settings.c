@@ -138,6 +138,8 @@ static const struct conf_option options[] = {
     TEXT(log_level, "info", check_log_level, true, "err, warn, info or debug"),
     NUMBER(db_connect_timeout_s, "3", 2, 60, false,
            "seconds after which a connection attempt to the database is given up"),
+    NUMBER(presence_lease_s, "60", 1, 3600, false,
+           "seconds after which who was connected is offline, if nobody says otherwise"),
 
     NUMBER(workers, "16", 1, 1000, false,
            "number of FastCGI workers; at most half of them wait for one room"),
@@ -191,6 +193,8 @@ static const struct conf_option options[] = {
            "events a client may have missed and still have replayed"),
     NUMBER(reset_within_s, "5", 0, 3600, true, "seconds over which clients spread a refetch"),
     NUMBER(session_check_s, "60", 1, 86400, true, "seconds between checks of a stream's session"),
+    NUMBER(presence_grace_s, "30", 0, 3600, true,
+           "seconds within which who has closed his last stream may come back"),
     NUMBER(event_keep_hours, "24", 1, 8760, true, "hours that the event log is kept"),
 };
 

@@ -16,6 +16,7 @@ struct settings {
     char *runtime_dir;
     char *log_level;
     int64_t db_connect_timeout_s;
+    int64_t presence_lease_s;
     /* confab.fcgi */
     int64_t workers;
     int64_t worker_requests;
@@ -49,6 +50,7 @@ struct settings {
     int64_t replay_events;
     int64_t reset_within_s;
     int64_t session_check_s;
+    int64_t presence_grace_s;
     int64_t event_keep_hours;
 };
 

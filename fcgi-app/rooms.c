@@ -1,5 +1,5 @@
 /*
- * rooms: rooms, dialogs, their members, and how far each has read.
+ * rooms: rooms, dialogs, their members, how far each has read, and who is there.
  */
 #include "exchange.h"
 
@@ -55,6 +55,11 @@ static enum confab_err handle_receipts(struct exchange *x)
     return exchange_pass(x, true);
 }
 
+static const struct field typing_fields[] = {
+    ROOM_FIELD,
+    {"state", FIELD_BODY, FIELD_TEXT, true, 1, 5},
+};
+
 static const struct endpoint endpoints[] = {
     {HTTP_PUT, "/dialogs/{user}", AUTH_TOKEN, false, STMT_DIALOG_OPEN, FIELDS(dialog_fields), NULL},
     {HTTP_POST, "/rooms", AUTH_TOKEN, false, STMT_ROOM_CREATE, FIELDS(create_fields), NULL},
@@ -71,6 +76,9 @@ static const struct endpoint endpoints[] = {
      NULL},
     {HTTP_POST, "/receipts", AUTH_TOKEN, false, STMT_RECEIPTS, FIELDS(receipts_fields),
      handle_receipts},
+    {HTTP_PUT, "/rooms/{room}/typing", AUTH_TOKEN, false, STMT_TYPING, FIELDS(typing_fields), NULL},
+    {HTTP_GET, "/rooms/{room}/active", AUTH_TOKEN, false, STMT_ROOM_ACTIVE,
+     FIELDS(member_list_fields), NULL},
     {HTTP_GET, "/unread", AUTH_TOKEN, false, STMT_UNREAD, NO_FIELDS, NULL},
 };
 

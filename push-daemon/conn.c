@@ -251,7 +251,10 @@ void conn_deliver(struct hub_sub *sub, struct msg *m, bool bulk)
         return;
     }
     c->set->stats->counts[STAT_DELIVERIES]++;
-    c->mark_due = true;
+    /* No mark covers a signal, but some streams write nothing without one. */
+    if (m->id != 0 || c->transport->waits_for_mark) {
+        c->mark_due = true;
+    }
     set_congested(c, c->out.bytes > bound / 2);
     touch(c, bulk);
 }

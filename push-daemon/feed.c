@@ -18,18 +18,15 @@
 #include "pg.h"
 #include "ring.h"
 #include "round.h"
+#include "signals.h"
 
-#define FEED_LATE_MS        5000  /* without a look for longer than usual: not healthy */
-#define FEED_PRUNE_MIN_MS   60000 /* between two prunings */
-#define FEED_PRUNE_MAX_MS   120000
-#define FEED_PRUNE_LATE_MS  60000 /* then it waits no longer for an idle moment */
-#define FEED_REFUSED_MS     5     /* until a doorbell that a ringer held is tried again */
-#define FEED_STALL_STEP_MS  5     /* how often a look that waits for readers looks at them */
-#define FEED_STALL_RATE     2000  /* bytes a millisecond: how slow a reader is waited for */
-#define FEED_CURSOR_BYTES   65536
-#define FEED_PROBE_BYTES    64
-#define FEED_INTERVAL_BYTES 32
-#define FEED_PARTIAL_FIRST  256
+#define FEED_LATE_MS       5000 /* without a look for longer than usual: not healthy */
+#define FEED_REFUSED_MS    5    /* until a doorbell that a ringer held is tried again */
+#define FEED_STALL_STEP_MS 5    /* how often a look that waits for readers looks at them */
+#define FEED_STALL_RATE    2000 /* bytes a millisecond: how slow a reader is waited for */
+#define FEED_CURSOR_BYTES  65536
+#define FEED_PROBE_BYTES   64
+#define FEED_PARTIAL_FIRST 256
 
 /* What is under way. */
 enum feed_state {
@@ -39,7 +36,6 @@ enum feed_state {
     FEED_LOOKING,
     FEED_MENDING, /* rollback, or epoch_begin */
     FEED_PROBING,
-    FEED_PRUNING,
     FEED_ARMING, /* the doorbell */
     FEED_DISARMING,
 };
@@ -61,6 +57,7 @@ struct feed {
     struct event tick;
     struct ring ring;
     struct round round;
+    struct signals signals;
     enum feed_state state;
 
     struct buf cursor; /* where the next look begins, as text; empty: at the present */
@@ -83,7 +80,6 @@ struct feed {
     char probe[FEED_PROBE_BYTES]; /* the payload that is awaited; empty: none */
     int64_t probe_ms;             /* when it was sent */
     uint64_t probe_count;
-    int64_t prune_ms; /* when to prune next */
 };
 
 static void feed_next(struct feed *feed);
@@ -152,7 +148,11 @@ static bool publish(struct feed *feed, const struct msg_event *event)
     if (!hub_publish(&feed->conns->hub, m)) {
         conns_drop_user(feed->conns, m->user_id);
     }
-    if (m->kind == MSG_SESSION_END) {
+    if (m->kind == MSG_LEAVE) {
+        signals_left(&feed->signals, m->room_id, m->user_id);
+    } else if (m->kind == MSG_JOIN) {
+        signals_joined(&feed->signals, m->room_id, m->user_id);
+    } else if (m->kind == MSG_SESSION_END) {
         conns_hold_user(feed->conns, m->user_id);
         feed->wake = true;
     }
@@ -277,6 +277,7 @@ static void send_look(struct feed *feed)
     feed->wake = feed->found = false;
     feed->stall_bytes = 0;
     partial_begin_look(&feed->partial);
+    signals_begin_look(&feed->signals);
     if (asks) {
         pg_send(feed->pg, PG_BEGIN, NULL);
     }
@@ -310,16 +311,6 @@ static void send_probe(struct feed *feed)
     send_one(feed, FEED_PROBING, PG_PROBE, params);
 }
 
-static void send_prune(struct feed *feed)
-{
-    char keep[FEED_INTERVAL_BYTES];
-    const char *params[] = {keep};
-
-    snprintf(keep, sizeof keep, "%" PRId64 " hours", feed->settings->event_keep_hours);
-    feed->prune_ms = clock_ms() + clock_jitter(FEED_PRUNE_MIN_MS, FEED_PRUNE_MAX_MS);
-    send_one(feed, FEED_PRUNING, PG_EVENT_PRUNE, params);
-}
-
 static void send_disarm(struct feed *feed)
 {
     feed->armed = false;
@@ -351,8 +342,6 @@ static void feed_next(struct feed *feed)
         return;
     } else if (feed->probe[0] == '\0' && now - feed->probe_ms >= feed->settings->probe_ms) {
         send_probe(feed);
-    } else if (now >= feed->prune_ms + (work ? FEED_PRUNE_LATE_MS : 0)) {
-        send_prune(feed);
     } else if (work && feed->found && feed->armed) {
         send_disarm(feed);
     } else if (work) {
@@ -381,6 +370,7 @@ static void on_up(void *ctx)
     feed->state = FEED_LISTENING;
     pg_send(feed->pg, PG_LISTEN_EVENT, NULL);
     pg_send(feed->pg, PG_LISTEN_PROBE, NULL);
+    pg_send(feed->pg, PG_LISTEN_SIGNAL, NULL);
     pg_flush(feed->pg);
 }
 
@@ -402,6 +392,10 @@ static void on_notified(void *ctx, const char *channel, const char *payload)
 
     if (strcmp(channel, "chat_event") == 0) {
         feed->stats->counts[STAT_RINGS]++;
+        feed->wake = true;
+        feed_next(feed);
+    } else if (strcmp(channel, "chat_signal") == 0) {
+        signals_take(&feed->signals, slice_of(payload));
         feed->wake = true;
         feed_next(feed);
     } else if (strcmp(payload, feed->probe) == 0) {
@@ -435,6 +429,7 @@ static void on_idle(void *ctx, bool all_done)
     if (was == FEED_LOOKING && all_done) {
         round_apply(&feed->round, feed->conns, &feed->ring, &feed->at);
         feed->wake = feed->wake || (feed->found && !feed->armed);
+        feed->wake |= signals_tell(&feed->signals, &feed->conns->hub);
     } else if (was == FEED_LOOKING) {
         round_abandon(&feed->round, feed->blame_round);
         feed->blame_round = false;
@@ -513,13 +508,13 @@ struct feed *feed_new(struct event_base *base, const struct settings *settings, 
     feed->settings = settings;
     feed->stats = stats;
     feed->conns = conns;
-    feed->prune_ms = clock_ms() + clock_jitter(0, FEED_PRUNE_MIN_MS);
     ring_init(&feed->ring, (size_t)settings->ring_bytes);
     round_init(&feed->round);
+    signals_init(&feed->signals, stats);
     buf_init(&feed->cursor, FEED_CURSOR_BYTES);
     cursor_init(&feed->at);
     event_assign(&feed->tick, base, -1, 0, on_tick, feed);
-    feed->pg = pg_new(base, settings, stats, &callbacks, feed);
+    feed->pg = pg_new(base, settings, stats, PG_FOR_FEED, &callbacks, feed);
     if (feed->pg == NULL) {
         feed_free(feed);
         return NULL;
@@ -536,6 +531,7 @@ void feed_free(struct feed *feed)
     pg_free(feed->pg);
     event_del(&feed->tick);
     round_abandon(&feed->round, false);
+    signals_clear(&feed->signals);
     ring_clear(&feed->ring);
     buf_clear(&feed->cursor);
     cursor_clear(&feed->at);

@@ -21,6 +21,7 @@ struct hub_user {
     struct list members; /* struct hub_member, linked by in_user */
     size_t member_count;
     uint64_t room_sum; /* of the ids of his rooms: a cheap way to tell a difference */
+    uint64_t signal;   /* the number of the last one that he got */
     struct list in_unused;
 };
 
@@ -164,8 +165,13 @@ bool hub_attach(struct hub *h, struct hub_sub *sub, int64_t user_id)
         return false;
     }
     assert(sub->user == NULL);
+    bool first = list_empty(&user->subs);
+
     sub->user = user;
     list_append(&user->subs, &sub->in_user);
+    if (first && h->watch.came != NULL) {
+        h->watch.came(h->watch.ctx, user_id);
+    }
     return true;
 }
 
@@ -178,6 +184,9 @@ void hub_detach(struct hub *h, struct hub_sub *sub)
     }
     list_remove(&sub->in_user);
     sub->user = NULL;
+    if (list_empty(&user->subs) && h->watch.left != NULL) {
+        h->watch.left(h->watch.ctx, user->id);
+    }
     user_release(h, user);
 }
 
@@ -339,6 +348,38 @@ bool hub_publish(struct hub *h, struct msg *m)
         apply_leave(h, m);
     }
     return whole;
+}
+
+/* To all members but the one whom it is about and those who got it by another room. */
+static void signal_room(struct hub *h, struct hub_room *room, struct msg *m, int64_t user_id)
+{
+    bool bulk = room->member_count > HUB_BULK_MEMBERS;
+    struct list *node, *tmp;
+
+    list_for_each_safe(node, tmp, &room->members)
+    {
+        struct hub_user *user = list_entry(node, struct hub_member, in_room)->user;
+
+        if (user->id != user_id && user->signal != h->signals) {
+            user->signal = h->signals;
+            deliver_to_user(h, user, m, bulk);
+        }
+    }
+}
+
+void hub_signal(struct hub *h, struct msg *m, int64_t user_id, const int64_t *rooms, size_t count)
+{
+    assert(!h->publishing);
+    h->publishing = true;
+    h->signals++;
+    for (size_t i = 0; i < count; i++) {
+        struct hub_room *room = room_find(h, rooms[i]);
+
+        if (room != NULL) {
+            signal_room(h, room, m, user_id);
+        }
+    }
+    end_publishing(h);
 }
 
 bool hub_may_see(const struct hub_sub *sub, const struct msg *m)

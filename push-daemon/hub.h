@@ -29,6 +29,13 @@ struct hub_sub {
     const struct filter *filter; /* borrowed: outlives the attachment; NULL: all rooms */
 };
 
+/* Told when a user gets his first subscriber, and when he has lost his last one. */
+struct hub_watch {
+    void (*came)(void *ctx, int64_t user_id); /* NULL: nobody asks */
+    void (*left)(void *ctx, int64_t user_id);
+    void *ctx; /* borrowed: outlives the hub */
+};
+
 /*
  * Takes m for sub (the reference is the hub's: take one of your own to keep it). bulk: m goes to so
  * many that others may go first. May detach sub, but no other one, and must not publish.
@@ -41,7 +48,9 @@ struct hub {
     struct list unused_users; /* became empty while publishing */
     struct list unused_rooms;
     bool publishing;
+    uint64_t signals; /* told so far */
     hub_deliver_fn deliver;
+    struct hub_watch watch; /* set before the first subscriber */
 };
 
 /* A membership as SQL tells it. */
@@ -68,6 +77,10 @@ enum hub_sync hub_set_rooms(struct hub *h, int64_t user_id, const struct hub_mem
 /* Delivers m to the members of its room and to its user, once to each subscriber, and applies it
  * when it is a join or a leave. False when, for want of memory, the user did not join. */
 bool hub_publish(struct hub *h, struct msg *m) __attribute__((warn_unused_result));
+
+/* Delivers a signal (no event: it is in no log, and no mark covers it) about that user to the
+ * members of these rooms, once to each subscriber, but not to his own. */
+void hub_signal(struct hub *h, struct msg *m, int64_t user_id, const int64_t *rooms, size_t count);
 
 /* Whether an old event is for this subscriber's user, by his memberships of now. */
 bool hub_may_see(const struct hub_sub *sub, const struct msg *m);

@@ -1,11 +1,12 @@
 /*
  * confab-pushd: streams the events of PostgreSQL's log to browsers. Start and stop are here; what
- * it does is in feed.c (events come in), hub.c (who gets them) and conn.c (they go out).
+ * it does is in feed.c (events come in), hub.c (who gets them) and conn.c (they go out); what it
+ * writes is in work.c.
  *
- * Start: settings, signals, connections, feed, the socket (ours, the supervisor's, or that of the
- * process before us), then connections are accepted. Stop: the reverse.
- * SIGTERM, SIGINT: bye to all streams, drain, exit 0; a second one: at once. A successor: the same.
- * SIGHUP: settings again, whole or not at all. SIGUSR1: figures to the log.
+ * Start: settings, signals, connections, feed, work, the socket (ours, the supervisor's, or that of
+ * the process before us), then connections are accepted. Stop: the reverse. SIGTERM, SIGINT: bye to
+ * all streams, drain, exit 0; a second one: at once. A successor: the same. SIGHUP: settings again,
+ * whole or not at all. SIGUSR1: figures to the log.
  */
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include "admin.h"
+#include "chores.h"
 #include "clock.h"
 #include "common/log.h"
 #include "common/settings.h"
@@ -25,10 +27,12 @@
 #include "feed.h"
 #include "listener.h"
 #include "metrics.h"
+#include "presence.h"
 #include "reload.h"
 #include "stats.h"
 #include "supervisor.h"
 #include "takeover.h"
+#include "work.h"
 
 #define STOP_DEADLINE_MS 8000 /* for all connections to take their last bytes */
 #define STOP_LOOK_MS     50
@@ -49,6 +53,9 @@ struct daemon {
     struct stats stats;
     struct conns conns;
     struct feed *feed; /* owned */
+    struct work *work; /* owned */
+    struct presence presence;
+    struct chores chores;
     struct listener listener;
     struct takeover takeover;
     struct supervisor supervisor;
@@ -86,6 +93,7 @@ static void begin_stop(struct daemon *d, const char *reason)
     d->stop_by_ms = clock_ms() + STOP_DEADLINE_MS;
     takeover_end(&d->takeover);
     listener_stop(&d->listener);
+    presence_stop(&d->presence);
     conns_stop(&d->conns);
     event_add(&d->stop_timer, &look);
 }
@@ -224,17 +232,21 @@ static void start(struct daemon *d)
         fatalx("start error=\"out of memory\"");
     }
     d->feed = feed_new(d->base, &d->settings, &d->stats, &d->conns);
+    d->work = work_new(d->base, &d->settings, &d->stats);
     metrics_init(&d->metrics, &d->stats, &d->conns, d->feed, &d->listener);
-    if (d->feed == NULL || !listener_init(&d->listener, d->base, &d->conns) ||
+    if (d->feed == NULL || d->work == NULL || !listener_init(&d->listener, d->base, &d->conns) ||
         !takeover_init(&d->takeover, d->base, &d->listener, &d->settings, &hooks) ||
         !admin_init(&d->admin, d->base, &d->settings, &d->metrics, status, d)) {
         fatalx("start error=\"out of memory\"");
     }
+    presence_init(&d->presence, &d->settings, d->work, &d->conns.hub);
+    chores_init(&d->chores, &d->settings, d->work);
     log_info("start version=%s pid=%d", CONFAB_VERSION, (int)getpid());
     if (!listen_or_take_over(d)) {
         exit(EXIT_FAILURE);
     }
     feed_start(d->feed);
+    work_start(d->work);
 }
 
 static void stop(struct daemon *d)
@@ -242,8 +254,11 @@ static void stop(struct daemon *d)
     takeover_end(&d->takeover);
     listener_close(&d->listener);
     admin_close(&d->admin);
+    presence_stop(&d->presence);
     conns_clear(&d->conns);
     feed_free(d->feed);
+    work_free(d->work);
+    presence_clear(&d->presence);
     supervisor_clear(&d->supervisor);
     for (size_t i = 0; i < SIGNAL_COUNT; i++) {
         event_del(&d->signal_events[i]);

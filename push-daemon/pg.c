@@ -30,6 +30,13 @@ struct pg_row {
     int number;
 };
 
+/* Under which the server and the log know a connection. */
+static const char *const application_names[] = {
+    [PG_FOR_FEED] = "confab-pushd",
+    [PG_FOR_WORK] = "confab-pushd work",
+};
+static const char *const use_names[] = {[PG_FOR_FEED] = "feed", [PG_FOR_WORK] = "work"};
+
 /* What answers are still to come, in order. Preparing uses it too. */
 struct expected {
     enum pg_stmt stmts[PG_BATCH_MAX];
@@ -40,6 +47,7 @@ struct pg {
     struct event_base *base;         /* borrowed */
     const struct settings *settings; /* borrowed */
     struct stats *stats;             /* borrowed */
+    enum pg_use use;
     struct pg_callbacks callbacks;
     void *ctx; /* borrowed */
 
@@ -133,7 +141,8 @@ static void go_down(struct pg *pg, const char *why)
 {
     bool was_ready = pg->state == PG_READY;
 
-    log_warnx("database down reason=\"%s\" retry_ms=%" PRId64, log_text(why).text, pg->retry_ms);
+    log_warnx("database down reason=\"%s\" for=%s retry_ms=%" PRId64, log_text(why).text,
+              use_names[pg->use], pg->retry_ms);
     pg->stats->counts[STAT_DB_FAILURES]++;
     watch(pg, 0);
     PQfinish(pg->conn);
@@ -176,8 +185,8 @@ static void start_connecting(struct pg *pg)
     const char *const names[] = {
         "dbname",          "fallback_application_name", "target_session_attrs",
         "client_encoding", "tcp_user_timeout",          NULL};
-    const char *const values[] = {conninfo, "confab-pushd",    "read-write",
-                                  "UTF8",   PG_TCP_TIMEOUT_MS, NULL};
+    const char *const values[] = {conninfo, application_names[pg->use], "read-write",
+                                  "UTF8",   PG_TCP_TIMEOUT_MS,          NULL};
 
     pg->conn = PQconnectStartParams(names, values, 1);
     if (pg->conn == NULL) {
@@ -208,7 +217,7 @@ static void prepare_all(struct pg *pg)
         return;
     }
     for (int i = 0; i < PG_STMT_MAX; i++) {
-        if (stmts[i].name == NULL) {
+        if (stmts[i].name == NULL || stmts[i].use != pg->use) {
             continue;
         }
         if (PQsendPrepare(pg->conn, stmts[i].name, stmts[i].sql, 0, NULL) != 1) {
@@ -248,7 +257,7 @@ static void became_ready(struct pg *pg)
     pg->state = PG_READY;
     pg->retry_ms = PG_RETRY_MIN_MS;
     pg->stats->counts[STAT_DB_CONNECTS]++;
-    log_info("database up pid=%d", PQbackendPID(pg->conn));
+    log_info("database up for=%s pid=%d", use_names[pg->use], PQbackendPID(pg->conn));
     pg->callbacks.up(pg->ctx);
 }
 
@@ -263,7 +272,7 @@ void pg_send(struct pg *pg, enum pg_stmt stmt, const char *const *params)
     if (pg->state != PG_READY || pg->drop != NULL) {
         return;
     }
-    assert(!pg->batch_open && e->count < PG_BATCH_MAX);
+    assert(!pg->batch_open && e->count < PG_BATCH_MAX && row->use == pg->use);
     if (row->name != NULL) {
         sent = PQsendQueryPrepared(pg->conn, row->name, row->param_count, params, NULL, NULL, 0);
     } else {
@@ -518,7 +527,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 }
 
 struct pg *pg_new(struct event_base *base, const struct settings *settings, struct stats *stats,
-                  const struct pg_callbacks *callbacks, void *ctx)
+                  enum pg_use use, const struct pg_callbacks *callbacks, void *ctx)
 {
     struct pg *pg = calloc(1, sizeof *pg);
 
@@ -528,6 +537,7 @@ struct pg *pg_new(struct event_base *base, const struct settings *settings, stru
     *pg = (struct pg){.base = base,
                       .settings = settings,
                       .stats = stats,
+                      .use = use,
                       .callbacks = *callbacks,
                       .ctx = ctx,
                       .io_fd = -1,

@@ -1,6 +1,6 @@
 /*
- * pg: the daemon's one connection to PostgreSQL, and the only file that sees libpq. It connects and
- * reconnects by itself, never blocks, and runs batches of the statements in its table: all of a
+ * pg: one of the daemon's connections to PostgreSQL, and the only file that sees libpq. It connects
+ * and reconnects by itself, never blocks, and runs batches of the statements in its table: all of a
  * batch go out together, and their rows come back one by one. Many rows come in slices, with a turn
  * of the loop between them.
  */
@@ -51,7 +51,7 @@ struct pg_callbacks {
 
 /* settings, stats and ctx are borrowed and outlive it. NULL: out of memory. */
 struct pg *pg_new(struct event_base *base, const struct settings *settings, struct stats *stats,
-                  const struct pg_callbacks *callbacks, void *ctx);
+                  enum pg_use use, const struct pg_callbacks *callbacks, void *ctx);
 void pg_free(struct pg *pg);
 
 /* Begins to connect, and goes on for ever. */

@@ -9,6 +9,7 @@
 enum pg_stmt {
     PG_LISTEN_EVENT,
     PG_LISTEN_PROBE,
+    PG_LISTEN_SIGNAL,
     PG_PROBE, /* $1 payload */
     PG_BEGIN, /* of a transaction that sees one snapshot */
     PG_COMMIT,
@@ -17,14 +18,23 @@ enum pg_stmt {
     PG_FEED_SESSIONS, /* $1 ord[], $2 token[] */
     PG_FEED_REPLAY,   /* $1 ord[], $2 token[], $3 cursor[], $4 limit */
     PG_FEED_BACKFILL, /* $1 cursor, $2 limit */
-    PG_EVENT_PRUNE,   /* $1 how long events are kept */
     PG_EPOCH_BEGIN,
     PG_RING_ARM,
     PG_RING_DISARM,
+    PG_WORK_SETTINGS,
+    PG_PRESENCE_SWEEP,   /* $1 seconds */
+    PG_PRESENCE_HOLD,    /* $1 daemon, $2 user[], $3 seconds */
+    PG_PRESENCE_RELEASE, /* $1 daemon, $2 user[], $3 seconds */
+    PG_EVENT_PRUNE,      /* $1 how long events are kept */
     PG_STMT_MAX
 };
 
+/* Which connection says it. Each prepares what is its own, so that the feed does not depend on what
+ * only work needs. */
+enum pg_use { PG_FOR_FEED, PG_FOR_WORK };
+
 struct stmt {
+    enum pg_use use;
     const char *name; /* under which it is prepared when the connection is made; NULL: it is not */
     const char *sql;
     int param_count;

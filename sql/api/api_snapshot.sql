@@ -12,7 +12,7 @@ begin
                       from chat.member m join chat.room_counter c on c.room_id = m.room_id
                      where m.user_id = v_me) as rooms,
                    chat.unread_json(v_me) as unread,
-                   '[]'::json as presence,
+                   chat.presence_around(v_me) as presence,
                    chat.cursor_now() as cursor,
                    chat.rfc3339(now()) as at
               from chat.session s join chat.person p on p.id = s.user_id

@@ -37,9 +37,6 @@ language plpgsql
 -- A plan for each array would cost several times what it finds.
 set plan_cache_mode = force_generic_plan
 as $$
-declare
-  -- In larger rooms everybody's marks to everybody would be most of the traffic.
-  c_broadcast_members constant int := 100;
 begin
   with growth as materialized (
     select g.room_id, g.user_id, g.old_read, g.old_delivered, g.new_read, g.new_delivered
@@ -51,7 +48,7 @@ begin
      where m.room_id = g.room_id and m.user_id = g.user_id
   )
   insert into chat.event (room_id, user_id, type, data)
-  select case when chat.room_is_within(g.room_id, c_broadcast_members) then g.room_id end, g.user_id, t.type, row_to_json(x)::text
+  select case when chat.told_to_all(g.room_id) then g.room_id end, g.user_id, t.type, row_to_json(x)::text
     from growth g
    cross join lateral (values ('receipt.read', g.new_read, g.new_read > g.old_read),
                               -- A read that says as much says it alone.

@@ -111,6 +111,14 @@ end
 $$;
 comment on function chat.room_is_within(bigint, int) is 'Whether a room has at most so many members. Does not count the others.';
 
+create or replace function chat.told_to_all(p_room_id bigint) returns boolean
+language sql stable
+as $$
+  select chat.room_is_within(p_room_id, coalesce(nullif(current_setting('chat.broadcast_members', true), ''), '100')::int)
+$$;
+comment on function chat.told_to_all(bigint) is
+  'Whether what happens all the time (read marks, presence, typing) is told to everybody in this room: in larger ones than chat.broadcast_members (100, if it is not set) it would be most of the traffic, and is asked for instead.';
+
 create or replace function chat.room_json(p_room_id bigint, p_user_id bigint) returns json
 language plpgsql stable
 as $$

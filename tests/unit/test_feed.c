@@ -14,13 +14,10 @@
 #include <unistd.h>
 
 #include "common/log.h"
-#include "push-daemon/clock.h"
-#include "push-daemon/pg.h"
+#include "fake_pg.h"
 #include "push-daemon/round.h"
 #include "push.h"
 
-#define COLUMNS_MAX  8
-#define PARAM_BYTES  4096
 #define NUMBER_BYTES 12
 #define READ_BYTES   (1024 * 1024)
 #define SETTLE       20 /* turns of the loop, enough for anything here */
@@ -31,147 +28,7 @@
 #define BIG_BYTES    10000
 #define CURSOR(xmax) "0123abcd-" #xmax ":" #xmax ":"
 
-/* ---- The clock ---- */
-
-static int64_t now_ms;
-
-int64_t clock_ms(void)
-{
-    return now_ms;
-}
-
-int64_t clock_us(void)
-{
-    return now_ms * 1000;
-}
-
-int64_t clock_jitter(int64_t min, int64_t max)
-{
-    (void)min;
-    return max;
-}
-
-/* ---- The database: it keeps what it is asked, and answers when the test says so ---- */
-
-struct pg_row {
-    const char *columns[COLUMNS_MAX]; /* NULL: null */
-};
-
-struct pg {
-    struct pg_callbacks callbacks;
-    void *ctx;
-    enum pg_stmt batch[PG_BATCH_MAX];
-    char first_param[PG_BATCH_MAX][PARAM_BYTES];
-    int count;
-    bool sent; /* the batch is whole, and waits for its answers */
-    const char *dropped;
-};
-
-static struct pg pg;
-
-bool pg_is_null(const struct pg_row *row, int column)
-{
-    return row->columns[column] == NULL;
-}
-
-struct slice pg_text(const struct pg_row *row, int column)
-{
-    return slice_of(row->columns[column]);
-}
-
-int64_t pg_i64(const struct pg_row *row, int column)
-{
-    int64_t value = 0;
-
-    assert_true(pg_is_null(row, column) ||
-                str_to_i64(pg_text(row, column), INT64_MIN, INT64_MAX, &value));
-    return value;
-}
-
-uint64_t pg_u64(const struct pg_row *row, int column)
-{
-    uint64_t value = 0;
-
-    assert_true(pg_is_null(row, column) || str_to_u64(pg_text(row, column), UINT64_MAX, &value));
-    return value;
-}
-
-struct pg *pg_new(struct event_base *base, const struct settings *settings, struct stats *stats,
-                  const struct pg_callbacks *callbacks, void *ctx)
-{
-    (void)base;
-    (void)settings;
-    (void)stats;
-    pg = (struct pg){.callbacks = *callbacks, .ctx = ctx};
-    return &pg;
-}
-
-void pg_free(struct pg *p)
-{
-    (void)p;
-}
-
-void pg_start(struct pg *p)
-{
-    (void)p;
-}
-
-void pg_send(struct pg *p, enum pg_stmt stmt, const char *const *params)
-{
-    assert_false(p->sent);
-    assert_true(p->count < PG_BATCH_MAX);
-    snprintf(p->first_param[p->count], PARAM_BYTES, "%s",
-             stmts[stmt].param_count > 0 && params[0] != NULL ? params[0] : "");
-    p->batch[p->count++] = stmt;
-}
-
-void pg_flush(struct pg *p)
-{
-    p->sent = true;
-}
-
-void pg_drop(struct pg *p, const char *why)
-{
-    p->dropped = why;
-}
-
-/* The parameter of a statement of the batch that waits; NULL: it is not in it. */
-static const char *asked(enum pg_stmt stmt)
-{
-    for (int i = 0; pg.sent && i < pg.count; i++) {
-        if (pg.batch[i] == stmt) {
-            return pg.first_param[i];
-        }
-    }
-    return NULL;
-}
-
-static void assert_batch(int count, ...)
-{
-    va_list expected;
-
-    va_start(expected, count);
-    assert_int_equal(pg.sent ? pg.count : 0, count);
-    for (int i = 0; i < count; i++) {
-        assert_int_equal(pg.batch[i], va_arg(expected, int));
-    }
-    va_end(expected);
-}
-
-static void batch_over(bool all_done)
-{
-    assert_true(pg.sent);
-    pg.sent = false;
-    pg.count = 0;
-    pg.callbacks.idle(pg.ctx, all_done);
-}
-
-static void batch_fails(enum pg_stmt stmt, enum confab_err err)
-{
-    assert_non_null(asked(stmt));
-    pg.callbacks.failed(pg.ctx, stmt, err);
-    batch_over(false);
-}
+/* ---- What it answers ---- */
 
 /* The row that ends the events of a look. */
 static void row_cursor(const char *cursor)
@@ -297,19 +154,11 @@ static void tick(void)
 static void comes_up(void)
 {
     pg.callbacks.up(pg.ctx);
-    assert_batch(2, PG_LISTEN_EVENT, PG_LISTEN_PROBE);
+    assert_batch(3, PG_LISTEN_EVENT, PG_LISTEN_PROBE, PG_LISTEN_SIGNAL);
     batch_over(true);
     assert_batch(1, PG_PROBE);
     pg.callbacks.notified(pg.ctx, "chat_probe", asked(PG_PROBE));
     batch_over(true);
-}
-
-static void goes_down(void)
-{
-    pg.sent = false;
-    pg.count = 0;
-    pg.dropped = NULL;
-    pg.callbacks.down(pg.ctx);
 }
 
 static void ring(void)
@@ -504,7 +353,8 @@ static void test_finds_something_when_it_wants_to_sleep(void **state)
     assert_string_equal(asked(PG_FEED_READ), CURSOR(12));
 }
 
-/* Not armed, it must not sleep for long; but whoever holds a key is not asked for it without end. */
+/* Not armed, it must not sleep for long; but whoever holds a key is not asked for it without end.
+ */
 static void test_a_ringer_is_in_the_way(void **state)
 {
     (void)state;
@@ -711,7 +561,33 @@ static void test_a_replay_is_bounded_in_bytes(void **state)
     }
 }
 
-/* ---- The doorbell's test, and the pruning ---- */
+/* ---- Signals ---- */
+
+/* It wakes, waits for the look that begins then, and is told before no mark. */
+static void test_signals(void **state)
+{
+    int fd = live_from_start(), other = client_open(2, NULL);
+    const struct pg_row alice = {{"0", "8", "8", "1000", "{5}", "{0}"}};
+
+    (void)state;
+    assert_batch(4, PG_BEGIN, PG_FEED_READ, PG_FEED_SESSIONS, PG_COMMIT);
+    pg.callbacks.row(pg.ctx, PG_FEED_SESSIONS, &alice);
+    look_over(CURSOR(11));
+    client_read(other);
+    ring();
+    pg.callbacks.notified(pg.ctx, "chat_signal", "typing.start 9 5 {\"a\":1}");
+    look_over(CURSOR(11));
+    assert_string_equal(client_read(other), "");
+    assert_batch(1, PG_FEED_READ);
+    look_over(CURSOR(11));
+    assert_string_equal(client_read(other), "event: typing.start\ndata: {\"a\":1}\n\n");
+    assert_string_equal(client_read(fd), "");
+    assert_batch(0);
+    close(fd);
+    close(other);
+}
+
+/* ---- The doorbell's test ---- */
 
 static void test_its_own_notification_does_not_come(void **state)
 {
@@ -740,27 +616,6 @@ static void test_its_own_notification_does_not_come(void **state)
     assert_null(pg.dropped);
 }
 
-static void test_prunes_what_is_older_than_may_be_kept(void **state)
-{
-    (void)state;
-    settings.probe_ms = HOUR_MS;
-    comes_up();
-    falls_asleep(CURSOR(10));
-    settings.event_keep_hours = 36; /* as a reload would */
-    now_ms += 60 * 1000;            /* then it is due, but not before what is urgent */
-    ring();
-    assert_batch(1, PG_FEED_READ);
-    look_over(CURSOR(10));
-    assert_batch(1, PG_EVENT_PRUNE);
-    assert_string_equal(asked(PG_EVENT_PRUNE), "36 hours");
-    batch_over(true);
-    assert_batch(0);
-    ring();
-    assert_batch(1, PG_FEED_READ);
-    look_over(CURSOR(10));
-    assert_batch(0);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -781,8 +636,8 @@ int main(void)
         TEST(test_many_are_served_by_one_backfill),
         TEST(test_replays_of_one_look_are_bounded),
         TEST(test_a_replay_is_bounded_in_bytes),
+        TEST(test_signals),
         TEST(test_its_own_notification_does_not_come),
-        TEST(test_prunes_what_is_older_than_may_be_kept),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -278,6 +278,71 @@ static void test_bulk(void **state)
     free(crowd);
 }
 
+/* ---- Signals, and who watches ---- */
+
+/* Once to each, however many rooms are shared; nothing to the one whom it is about. */
+static void test_signals(void **state)
+{
+    const int64_t rooms[] = {ROOM, 999, ROOM_TWO};
+    struct msg *m = event_of(0, 0, 0, 0, "presence.online");
+
+    (void)state;
+    attach(0, 1, ROOM, 0, ROOM_TWO);
+    attach(1, 1, ROOM, 0, ROOM_TWO);
+    attach(2, 2, ROOM, 0, ROOM_TWO);
+    attach(3, 3, ROOM_TWO, 0, 0);
+    attach(4, 4, 300, 0, 0);
+    screens[0].closes = true;
+    hub_signal(&hub, m, 2, rooms, COUNT(rooms));
+    hub_signal(&hub, m, 4, rooms, 0);
+    assert_got(0, 1, 0);
+    assert_got(1, 1, 0);
+    assert_got(2, 0);
+    assert_got(3, 1, 0);
+    assert_got(4, 0);
+    publish(11, ROOM, 2, "member.leave");
+    hub_signal(&hub, m, 1, rooms, COUNT(rooms));
+    assert_got(1, 2, 0, 11);
+    assert_got(2, 2, 11, 0); /* by the other room */
+    assert_got(3, 2, 0, 0);
+    assert_int_equal(m->refs, 1);
+    msg_unref(m);
+}
+
+static char watched[64];
+
+static void came(void *ctx, int64_t user_id)
+{
+    size_t n = strlen(watched);
+
+    assert_ptr_equal(ctx, watched);
+    snprintf(watched + n, sizeof watched - n, " +%d", (int)user_id);
+}
+
+static void left(void *ctx, int64_t user_id)
+{
+    size_t n = strlen(watched);
+
+    assert_ptr_equal(ctx, watched);
+    snprintf(watched + n, sizeof watched - n, " -%d", (int)user_id);
+}
+
+static void test_first_and_last_are_told(void **state)
+{
+    (void)state;
+    watched[0] = '\0';
+    hub.watch = (struct hub_watch){.came = came, .left = left, .ctx = watched};
+    attach(0, 1, ROOM, 0, 0);
+    attach(1, 1, ROOM, 0, 0);
+    attach(2, 2, ROOM, 0, 0);
+    hub_detach(&hub, &screens[0].sub);
+    hub_detach(&hub, &screens[0].sub);
+    screens[1].closes = true;
+    publish(11, ROOM, 0, "message.new");
+    attach(1, 1, ROOM, 0, 0);
+    assert_string_equal(watched, " +1 +2 -1 +1");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -294,6 +359,8 @@ int main(void)
         TEST(test_everybody_leaves_while_publishing),
         TEST(test_each_sub),
         TEST(test_bulk),
+        TEST(test_signals),
+        TEST(test_first_and_last_are_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,7 +36,7 @@ select is((select seqcache from pg_sequence where seqrelid = 'chat.event_id_seq'
 select is_empty(
   $$select p.oid::regprocedure from pg_proc p
      where p.pronamespace = 'chat'::regnamespace and p.provolatile = 'v'
-       and p.proname ~ '^(feed_(read|sessions|replay)$|cursor_|event_after|event_for|api_(events|snapshot)$)'$$,
+       and p.proname ~ '^(feed_(read|sessions|replay|backfill)$|cursor_|event_after|event_for|api_(events|snapshot)$)'$$,
   'nothing that makes or reads by a cursor is volatile');
 
 select is_empty(
