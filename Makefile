@@ -41,11 +41,12 @@ PUSH_SRC := push-daemon/main.c push-daemon/address.c push-daemon/admin.c push-da
 	push-daemon/conn_ws.c push-daemon/conns.c push-daemon/cursor.c push-daemon/dead.c \
 	push-daemon/feed.c push-daemon/filter.c push-daemon/handshake.c push-daemon/http1.c \
 	push-daemon/hub.c push-daemon/listener.c push-daemon/metrics.c push-daemon/msg.c push-daemon/op.c \
-	push-daemon/pack.c push-daemon/pg.c push-daemon/presence.c push-daemon/queue.c \
+	push-daemon/ops.c push-daemon/pack.c push-daemon/pg.c push-daemon/presence.c push-daemon/queue.c \
 	push-daemon/reason.c push-daemon/reload.c push-daemon/ring.c push-daemon/round.c \
 	push-daemon/said.c push-daemon/session.c push-daemon/signals.c push-daemon/sse.c \
 	push-daemon/stats.c push-daemon/stmts.c push-daemon/supervisor.c push-daemon/takeover.c \
-	push-daemon/wheel.c push-daemon/work.c push-daemon/ws.c push-daemon/ws_upgrade.c
+	push-daemon/tickets.c push-daemon/wheel.c push-daemon/work.c push-daemon/ws.c \
+	push-daemon/ws_upgrade.c
 
 # Each test of tests/unit/test_NAME.c is linked with the modules of MODULES_NAME.
 UNIT_TESTS := arena auth buf conf err input log map memory password req resp route str token utf8
@@ -72,7 +73,7 @@ MODULES_route    := $(FCGI_MODULES)
 
 PUSH_MODULES := $(filter-out push-daemon/main.c,$(PUSH_SRC)) $(COMMON_SRC)
 
-UNIT_TESTS += address bound conns cursor feed http1 hub presence queue ring signals sse takeover wheel ws ws_upgrade
+UNIT_TESTS += address bound conns cursor feed http1 hub op presence queue ring signals sse takeover wheel ws ws_upgrade
 MODULES_address := $(PUSH_MODULES)
 MODULES_bound  := $(PUSH_MODULES)
 MODULES_conns  := $(PUSH_MODULES)
@@ -82,6 +83,7 @@ FAKED_MODULES  := tests/unit/fake_pg.c $(filter-out push-daemon/pg.c push-daemon
 MODULES_feed   := $(FAKED_MODULES)
 MODULES_http1  := $(PUSH_MODULES)
 MODULES_hub    := $(PUSH_MODULES)
+MODULES_op     := $(PUSH_MODULES)
 MODULES_presence := $(FAKED_MODULES)
 MODULES_queue  := $(PUSH_MODULES)
 MODULES_ring   := $(PUSH_MODULES)

@@ -5,7 +5,6 @@
 #include "err.h"
 
 #include <assert.h>
-#include <stddef.h>
 #include <string.h>
 
 #define RETRY_SOON_S  1
@@ -109,6 +108,16 @@ int err_http_status(enum confab_err err)
 int err_retry_after_s(enum confab_err err)
 {
     return err_row(err)->retry_after_s;
+}
+
+enum confab_err err_from_code(const char *code, size_t len)
+{
+    for (int err = 0; err < CONFAB_ERR_MAX; err++) {
+        if (strlen(err_table[err].code) == len && memcmp(err_table[err].code, code, len) == 0) {
+            return (enum confab_err)err;
+        }
+    }
+    return CONFAB_INTERNAL;
 }
 
 enum confab_err err_from_sqlstate(const char *sqlstate)

@@ -5,6 +5,8 @@
 #ifndef CONFAB_ERR_H
 #define CONFAB_ERR_H
 
+#include <stddef.h>
+
 enum confab_err {
     CONFAB_OK = 0,
 
@@ -62,5 +64,8 @@ int err_retry_after_s(enum confab_err err);
  * CONFAB_DB_AWAY; a state that nobody expected is CONFAB_INTERNAL.
  */
 enum confab_err err_from_sqlstate(const char *sqlstate);
+
+/* The error of that code (err_code). CONFAB_INTERNAL: there is none. */
+enum confab_err err_from_code(const char *code, size_t len);
 
 #endif

@@ -175,6 +175,22 @@ void str_hex(const unsigned char *bytes, size_t len, char *out)
     out[2 * len] = '\0';
 }
 
+bool str_unhex(struct slice hex, unsigned char *out, size_t len)
+{
+    if (hex.n != 2 * len) {
+        return false;
+    }
+    for (size_t i = 0; i < len; i++) {
+        int high = hex_value(hex.p[2 * i]), low = hex_value(hex.p[2 * i + 1]);
+
+        if (high < 0 || low < 0) {
+            return false;
+        }
+        out[i] = (unsigned char)(high << 4 | low);
+    }
+    return true;
+}
+
 bool str_percent_decode(struct slice s, bool plus_is_space, char *out, size_t *out_len)
 {
     size_t len = 0;

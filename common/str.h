@@ -42,6 +42,9 @@ bool str_is_uuid(struct slice s);
 /* Lower-case hex of len bytes into out, which has room for 2 * len + 1. */
 void str_hex(const unsigned char *bytes, size_t len, char *out);
 
+/* The other way: exactly 2 * len digits of either case into len bytes. False for anything else. */
+bool str_unhex(struct slice hex, unsigned char *out, size_t len) __attribute__((warn_unused_result));
+
 /* Decodes %XX (and, in a query, '+') of s into out, which has room for s.n + 1; *out_len excludes
  * the NUL that it adds. False for a broken escape or an encoded NUL. */
 bool str_percent_decode(struct slice s, bool plus_is_space, char *out, size_t *out_len)

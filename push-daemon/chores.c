@@ -7,8 +7,10 @@
 
 #include "clock.h"
 
-#define PRUNE_MIN_MS 60000 /* between two prunings */
-#define PRUNE_MAX_MS 120000
+#define PRUNE_MIN_MS     60000 /* between two prunings */
+#define PRUNE_MAX_MS     120000
+#define HOUSEKEEP_MIN_MS 30000
+#define HOUSEKEEP_MAX_MS 60000
 
 static bool fill_prune(void *ctx, struct buf *params)
 {
@@ -23,11 +25,31 @@ static bool fill_prune(void *ctx, struct buf *params)
     return true;
 }
 
-static const struct work_task prune = {.stmt = PG_EVENT_PRUNE, .fill = fill_prune};
-
-void chores_init(struct chores *chores, const struct settings *settings, struct work *work)
+static bool fill_housekeep(void *ctx, struct buf *params)
 {
+    struct chores *chores = ctx;
+    int64_t now = clock_ms();
+
+    if (now < chores->housekeep_ms) {
+        return false;
+    }
+    chores->housekeep_ms = now + clock_jitter(HOUSEKEEP_MIN_MS, HOUSEKEEP_MAX_MS);
+    buf_puts(&params[0], chores->name);
+    return true;
+}
+
+static const struct work_task prune = {.stmt = PG_EVENT_PRUNE, .fill = fill_prune};
+static const struct work_task housekeep = {.stmt = PG_HOUSEKEEP, .fill = fill_housekeep};
+
+void chores_init(struct chores *chores, const struct settings *settings, const char *name,
+                 struct work *work)
+{
+    int64_t now = clock_ms();
+
     *chores = (struct chores){.settings = settings,
-                              .prune_ms = clock_ms() + clock_jitter(0, PRUNE_MIN_MS)};
+                              .name = name,
+                              .prune_ms = now + clock_jitter(0, PRUNE_MIN_MS),
+                              .housekeep_ms = now + clock_jitter(0, HOUSEKEEP_MIN_MS)};
     work_add(work, &prune, chores);
+    work_add(work, &housekeep, chores);
 }

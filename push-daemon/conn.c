@@ -15,20 +15,23 @@
 #include "common/log.h"
 #include "conn_http.h"
 #include "conns.h"
+#include "tickets.h"
 
 #define CONN_WRITES_MAX  8 /* in one turn */
 #define CONN_READ_BYTES  4096
 #define CONN_EXTRA_BYTES 16384
 
 static const char *const state_names[] = {
-    [CONN_HEAD] = "head",         [CONN_WAITING] = "waiting", [CONN_LIVE] = "live",
-    [CONN_DRAINING] = "draining", [CONN_CLOSED] = "closed",
+    [CONN_HEAD] = "head", [CONN_REDEEMING] = "redeeming", [CONN_WAITING] = "waiting",
+    [CONN_LIVE] = "live", [CONN_DRAINING] = "draining",   [CONN_CLOSED] = "closed",
 };
 static_assert(sizeof state_names / sizeof *state_names == CONN_STATE_MAX, "one name a state");
 
 /* The states that may follow each. */
 static const unsigned legal[] = {
-    [CONN_HEAD] = 1u << CONN_WAITING | 1u << CONN_DRAINING | 1u << CONN_CLOSED,
+    [CONN_HEAD] =
+        1u << CONN_REDEEMING | 1u << CONN_WAITING | 1u << CONN_DRAINING | 1u << CONN_CLOSED,
+    [CONN_REDEEMING] = 1u << CONN_WAITING | 1u << CONN_DRAINING | 1u << CONN_CLOSED,
     [CONN_WAITING] = 1u << CONN_LIVE | 1u << CONN_DRAINING | 1u << CONN_CLOSED,
     [CONN_LIVE] = 1u << CONN_WAITING | 1u << CONN_DRAINING | 1u << CONN_CLOSED,
     [CONN_DRAINING] = 1u << CONN_CLOSED,
@@ -355,15 +358,25 @@ void conn_set_transport(struct conn *c, const struct conn_transport *transport)
     queue_set_form(&c->handshake->replay, transport->form);
 }
 
-void conn_wait(struct conn *c)
+void conn_wait(struct conn *c, enum conn_state how)
 {
     struct conns *set = c->set;
 
     c->ends_ms = clock_ms() + set->settings->handshake_ms;
     wheel_add(&set->wheel, &c->timer, c->ends_ms);
-    conn_set_state(c, CONN_WAITING);
+    conn_set_state(c, how);
     buf_clear(&c->handshake->head); /* its work is done */
-    set->feed.wake(set->feed.ctx);
+    if (how == CONN_REDEEMING) {
+        tickets_wake(set->tickets);
+    } else {
+        set->feed.wake(set->feed.ctx);
+    }
+}
+
+void conn_redeemed(struct conn *c)
+{
+    conn_set_state(c, CONN_WAITING);
+    c->set->feed.wake(c->set->feed.ctx);
 }
 
 static void unlink_from_all(struct conn *c)
@@ -571,6 +584,7 @@ void conn_due(struct conn *c, int64_t now_ms)
     case CONN_HEAD:
         conn_close(c, REASON_HANDSHAKE);
         break;
+    case CONN_REDEEMING:
     case CONN_WAITING:
         if (c->handshake->was_live) {
             live_due(c, now_ms);

@@ -30,11 +30,12 @@
 
 /* The state is also the list of struct conns that a connection is in. */
 enum conn_state {
-    CONN_HEAD,     /* sends its request head */
-    CONN_WAITING,  /* its stream is open; the feed has yet to say whose it is */
-    CONN_LIVE,     /* gets events */
-    CONN_DRAINING, /* its last bytes are pending; then it is closed */
-    CONN_CLOSED,   /* over; the memory waits for the end of the loop's turn */
+    CONN_HEAD,      /* sends its request head */
+    CONN_REDEEMING, /* its stream is open; it has shown a ticket for a session */
+    CONN_WAITING,   /* it has shown a session's token; the feed has yet to say whose it is */
+    CONN_LIVE,      /* gets events */
+    CONN_DRAINING,  /* its last bytes are pending; then it is closed */
+    CONN_CLOSED,    /* over; the memory waits for the end of the loop's turn */
     CONN_STATE_MAX
 };
 
@@ -112,8 +113,11 @@ const char *conn_state_name(enum conn_state state);
 
 /* What is said from now on is said in this way; once, before anything is. */
 void conn_set_transport(struct conn *c, const struct conn_transport *transport);
-/* The request is understood: the feed is to say whose stream it is. */
-void conn_wait(struct conn *c);
+/* The request is understood, and shows a token or a ticket: whose stream it is has to be found out,
+ * by tickets (CONN_REDEEMING) or the feed (CONN_WAITING). */
+void conn_wait(struct conn *c, enum conn_state how);
+/* The ticket was good: the handshake has the session's token now. */
+void conn_redeemed(struct conn *c);
 /* The client sent what a stream of one direction has no use for. A little (a pipelined request) is
  * passed over; much closes c. */
 void conn_take_extra(struct conn *c, char *bytes, size_t n);

@@ -20,11 +20,18 @@
 #define ORIGIN_MAX_BYTES    256
 #define STATUS_HEAD_TOO_BIG 431 /* RFC 6585 */
 
+enum credential {
+    CREDENTIAL_NONE,
+    CREDENTIAL_TOKEN, /* of a session */
+    CREDENTIAL_TICKET /* for one, single-use */
+};
+
 /* One request; all slices are borrowed from the handshake's buffer. */
 struct request {
     struct conn *c; /* borrowed for the call */
     struct http1_head head;
     struct buf cors; /* header lines for web pages of other origins */
+    enum credential credential;
 };
 
 /* ---- Plain answers ---- */
@@ -224,6 +231,23 @@ static bool take_address(struct request *r)
     return true;
 }
 
+/* Reads who the client claims to be. */
+static enum credential take_credential(struct request *r)
+{
+    const struct cookie_site site = {r->head.host, r->c->set->settings->path_prefix};
+    struct handshake *h = r->c->handshake;
+    struct slice token;
+
+    if (token_from_headers(r->head.authorization, r->head.cookie, &site, &token)) {
+        return token_hash(token, &h->token) ? CREDENTIAL_TOKEN : CREDENTIAL_NONE;
+    }
+    /* No character of a token has to be escaped in a query. */
+    if (http1_query_find(r->head.query, "ticket", &token) && token_hash(token, &h->token)) {
+        return CREDENTIAL_TICKET;
+    }
+    return CREDENTIAL_NONE;
+}
+
 /* A kind of stream, by its path below path_prefix. */
 struct stream_kind {
     const char *path;
@@ -246,9 +270,10 @@ static bool open_poll(struct request *r)
 
 /* A page of another site can open a WebSocket with our cookie, and only its Origin tells: without
  * one, a credential must be shown that no browser adds by itself. */
-static bool may_open_ws(struct request *r)
+static bool may_open_ws(const struct request *r)
 {
-    return r->head.origin.p != NULL || r->head.authorization.p != NULL;
+    return r->head.origin.p != NULL || r->head.authorization.p != NULL ||
+           r->credential == CREDENTIAL_TICKET;
 }
 
 static bool open_ws(struct request *r)
@@ -287,13 +312,10 @@ static const struct stream_kind stream_kinds[] = {
 static void open_stream(struct request *r, const struct stream_kind *kind)
 {
     struct conn *c = r->c;
-    struct handshake *h = c->handshake;
-    const struct cookie_site site = {r->head.host, c->set->settings->path_prefix};
-    struct slice token;
-    bool known = token_from_headers(r->head.authorization, r->head.cookie, &site, &token) &&
-                 token_hash(token, &h->token);
 
-    if (known && kind->stops_for_good && dead_has(&c->set->dead, &h->token)) {
+    r->credential = take_credential(r);
+    if (r->credential == CREDENTIAL_TOKEN && kind->stops_for_good &&
+        dead_has(&c->set->dead, &c->handshake->token)) {
         answer(r, 204, "No Content", NULL, NULL, NULL);
         return;
     }
@@ -302,8 +324,8 @@ static void open_stream(struct request *r, const struct stream_kind *kind)
     }
     if (!take_address(r)) {
         conn_bye(c, REASON_ADDRESS_LIMIT, CONNS_LIMIT_RETRY_MS);
-    } else if (known) {
-        conn_wait(c);
+    } else if (r->credential != CREDENTIAL_NONE) {
+        conn_wait(c, r->credential == CREDENTIAL_TICKET ? CONN_REDEEMING : CONN_WAITING);
     } else if (c->transport->auth_over(c)) {
         conn_finish(c, REASON_AUTH);
     }

@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "common/log.h"
 #include "conns.h"
+#include "ops.h"
 #include "said.h"
 #include "ws.h"
 #include "ws_upgrade.h"
@@ -25,7 +26,8 @@
 
 struct ws {
     struct ws_reader reader;
-    int64_t heard_ms; /* when something came last */
+    struct ops_of_conn ops; /* that it waits for answers to */
+    int64_t heard_ms;       /* when something came last */
     int64_t
         allowed_ms; /* until when what it may send is used up: at most BURST * REFILL_MS ahead */
 };
@@ -108,7 +110,11 @@ static void take_op(struct conn *c, struct slice text)
     enum confab_err err = op_parse(text, &op);
 
     if (err == CONFAB_OK && op.kind != OP_PING) {
-        err = CONFAB_INVALID;
+        err = c->state == CONN_LIVE ? ops_submit(c->set->ops, c, &c->ws->ops, &op)
+                                    : CONFAB_UNAUTHENTICATED;
+        if (err == CONFAB_OK) {
+            return; /* the answer comes when it is done */
+        }
     }
     conn_ws_answer(c, &op, err);
 }
@@ -184,6 +190,7 @@ static void closed(struct conn *c)
 {
     if (c->ws != NULL) {
         ws_reader_clear(&c->ws->reader);
+        ops_of_conn_clear(&c->ws->ops);
     }
     free(c->ws);
     c->ws = NULL;
@@ -228,6 +235,7 @@ bool conn_ws_open(struct conn *c, struct slice key)
         return false;
     }
     ws_reader_init(&c->ws->reader, MESSAGE_MAX_BYTES);
+    ops_of_conn_init(&c->ws->ops);
     c->ws->heard_ms = clock_ms();
     conn_set_transport(c, &transport);
     return put_opening(c, key);

@@ -120,7 +120,7 @@ int64_t conns_retry_ms(const struct conns *set)
 
 void conns_stop(struct conns *set)
 {
-    static const enum conn_state streams[] = {CONN_LIVE, CONN_WAITING};
+    static const enum conn_state streams[] = {CONN_LIVE, CONN_WAITING, CONN_REDEEMING};
     /* One more millisecond a stream, so that a big crowd does not come back as one. */
     int64_t latest = set->settings->stream_retry_max_ms + (int64_t)set->count;
     int64_t latest_head = clock_ms() - CONNS_STOP_HEAD_MS;

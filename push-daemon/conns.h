@@ -42,6 +42,8 @@ struct conns {
     const struct settings *settings; /* borrowed; what it says may change at any turn */
     struct stats *stats;             /* borrowed */
     struct conn_feed feed;
+    struct ops *ops;         /* borrowed; does what clients ask for */
+    struct tickets *tickets; /* borrowed */
     struct hub hub;
     struct sessions sessions;
     struct addresses addresses;

@@ -38,7 +38,7 @@ struct handshake {
     struct buf head; /* the request so far; empty once it is answered */
     size_t scanned;
 
-    struct token_hash token;
+    struct token_hash token; /* of the session; while redeeming, of a ticket for one */
     enum resume resume;
     struct cursor cursor;     /* of RESUME_CURSOR */
     const char *reset_reason; /* of RESUME_RESET; a literal */

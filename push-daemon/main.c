@@ -27,11 +27,13 @@
 #include "feed.h"
 #include "listener.h"
 #include "metrics.h"
+#include "ops.h"
 #include "presence.h"
 #include "reload.h"
 #include "stats.h"
 #include "supervisor.h"
 #include "takeover.h"
+#include "tickets.h"
 #include "work.h"
 
 #define STOP_DEADLINE_MS 8000 /* for all connections to take their last bytes */
@@ -55,6 +57,8 @@ struct daemon {
     struct feed *feed; /* owned */
     struct work *work; /* owned */
     struct presence presence;
+    struct tickets tickets;
+    struct ops ops;
     struct chores chores;
     struct listener listener;
     struct takeover takeover;
@@ -240,7 +244,11 @@ static void start(struct daemon *d)
         fatalx("start error=\"out of memory\"");
     }
     presence_init(&d->presence, &d->settings, d->work, &d->conns.hub);
-    chores_init(&d->chores, &d->settings, d->work);
+    tickets_init(&d->tickets, &d->conns, d->work);
+    ops_init(&d->ops, d->work);
+    chores_init(&d->chores, &d->settings, d->presence.name, d->work);
+    d->conns.tickets = &d->tickets;
+    d->conns.ops = &d->ops;
     log_info("start version=%s pid=%d", CONFAB_VERSION, (int)getpid());
     if (!listen_or_take_over(d)) {
         exit(EXIT_FAILURE);
@@ -258,6 +266,8 @@ static void stop(struct daemon *d)
     conns_clear(&d->conns);
     feed_free(d->feed);
     work_free(d->work);
+    ops_clear(&d->ops);
+    tickets_clear(&d->tickets);
     presence_clear(&d->presence);
     supervisor_clear(&d->supervisor);
     for (size_t i = 0; i < SIGNAL_COUNT; i++) {

@@ -45,6 +45,18 @@ const struct stmt stmts[PG_STMT_MAX] = {
     [PG_PRESENCE_RELEASE] = {PG_FOR_WORK, "presence_release",
                              "select chat.feed_presence_release($1, $2::bigint[], $3::int)", 3,
                              false},
+    [PG_TICKETS] = {PG_FOR_WORK, "tickets",
+                    "select ord, token_hash from chat.feed_tickets($1::int[], $2::bytea[])", 2,
+                    false},
+    [PG_TYPING] = {PG_FOR_WORK, "typing",
+                   "select ord, code"
+                   " from chat.feed_typing($1::int[], $2::bigint[], $3::bigint[], $4::text[])",
+                   4, false},
+    [PG_RECEIPTS] = {PG_FOR_WORK, "receipts",
+                     "select ord, code from chat.feed_receipts($1::int[], $2::bigint[],"
+                     " $3::bigint[], $4::text[], $5::bigint[])",
+                     5, false},
+    [PG_HOUSEKEEP] = {PG_FOR_WORK, "housekeep", "select chat.housekeep($1)", 1, false},
     [PG_EVENT_PRUNE] = {PG_FOR_WORK, "event_prune", "select chat.event_prune($1::interval)", 1,
                         false},
 };

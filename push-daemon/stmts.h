@@ -25,6 +25,10 @@ enum pg_stmt {
     PG_PRESENCE_SWEEP,   /* $1 seconds */
     PG_PRESENCE_HOLD,    /* $1 daemon, $2 user[], $3 seconds */
     PG_PRESENCE_RELEASE, /* $1 daemon, $2 user[], $3 seconds */
+    PG_TICKETS,          /* $1 ord[], $2 ticket[] */
+    PG_TYPING,           /* $1 ord[], $2 session[], $3 room[], $4 state[] */
+    PG_RECEIPTS,         /* $1 ord[], $2 session[], $3 room[], $4 kind[], $5 seq[] */
+    PG_HOUSEKEEP,        /* $1 who */
     PG_EVENT_PRUNE,      /* $1 how long events are kept */
     PG_STMT_MAX
 };

@@ -189,11 +189,11 @@ begin
                         when a.kind is null or a.kind not in ('read', 'delivered') or a.seq is null then 'invalid'
                         when m.user_id is null then
                           case when exists (select from chat.room where id = a.room_id and kind = 'public') then 'forbidden' else 'not_found' end
-                        when a.busy then 'busy' end as code,
+                        when a.busy then 'room_busy' end as code,
                    case a.kind when 'read' then m.read_seq else m.delivered_seq end as mark
               from unnest(p_ord, v_user_id, p_room, p_kind, p_seq, v_busy) a (ord, user_id, room_id, kind, seq, busy)
               left join chat.member m on m.room_id = a.room_id and m.user_id = a.user_id) r;
 end
 $$;
 comment on function chat.feed_receipts(int[], bigint[], bigint[], text[], bigint[]) is
-  'Receipts of many sessions at once: each a session''s id, a room, a kind (read, delivered) and a seq. A row for each, with its ord: code null and the mark as it then stands, or a code: unauthenticated, invalid, forbidden, not_found; busy: somebody else holds that mark, say it again. One that fails fails alone.';
+  'Receipts of many sessions at once: each a session''s id, a room, a kind (read, delivered) and a seq. A row for each, with its ord: code null and the mark as it then stands, or a code: unauthenticated, invalid, forbidden, not_found; room_busy: somebody else holds that mark, say it again. One that fails fails alone.';

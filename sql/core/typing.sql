@@ -43,3 +43,34 @@ end
 $$;
 comment on function chat.typing_tell(bigint, bigint, text) is
   'A member starts or stops typing: tells the room (typing.start, typing.stop), unless it was told just now, or the room is too large for it. CF003 or CF004 for a non-member.';
+
+create or replace function chat.feed_typing(p_ord int[], p_session bigint[], p_room bigint[], p_state text[])
+returns table (ord int, code text)
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_ask record;
+begin
+  for v_ask in
+    select a.ord, s.user_id, a.room_id, a.state
+      from unnest(p_ord, p_session, p_room, p_state) a (ord, session_id, room_id, state)
+      left join chat.session s on s.id = a.session_id and s.expires_at > now()
+     order by a.ord
+  loop
+    ord := v_ask.ord;
+    code := case when v_ask.user_id is null then 'unauthenticated' end;
+    if code is null then
+      begin
+        perform chat.typing_tell(v_ask.room_id, v_ask.user_id, v_ask.state);
+      exception
+        when sqlstate 'CF003' then code := 'forbidden';
+        when sqlstate 'CF004' then code := 'not_found';
+        when sqlstate 'CF007' then code := 'invalid';
+      end;
+    end if;
+    return next;
+  end loop;
+end
+$$;
+comment on function chat.feed_typing(int[], bigint[], bigint[], text[]) is
+  'typing_tell for many sessions at once: each a session''s id, a room and a state. A row for each, with its ord: code null, or unauthenticated, forbidden, not_found or invalid. One that fails fails alone.';

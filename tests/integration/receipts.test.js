@@ -339,7 +339,7 @@ test('many at once: every device ends with what the database has, and nobody dea
   await Promise.all(acting);
 
   assert.equal(outcomes.get(DEADLOCK), undefined);
-  const known = ['200', '201', '204', 'CF003', 'CF007', '55P03', 'feed null', 'feed busy', 'feed forbidden'];
+  const known = ['200', '201', '204', 'CF003', 'CF007', '55P03', 'feed null', 'feed room_busy', 'feed forbidden'];
   assert.deepEqual([...outcomes.keys()].filter((outcome) => !known.includes(outcome)), []);
   for (const { device, own, login } of devices) {
     await device.poll();
@@ -365,7 +365,7 @@ test('a send that is not committed holds its sender\'s mark, and nobody else\'s'
 
   const [adas, hers] = sessions;
   const asks = [{ session: hers, room: rooms[0], seq: 1 }, { session: hers, room: rooms[1], seq: 1 }, { session: adas, room: rooms[0], seq: 1 }];
-  assert.deepEqual(await feed(daemon, asks), [{ code: 'busy', seq: null }, { code: null, seq: 1 }, { code: null, seq: 1 }],
+  assert.deepEqual(await feed(daemon, asks), [{ code: 'room_busy', seq: null }, { code: null, seq: 1 }, { code: null, seq: 1 }],
     'in a batch hers alone is busy, at once');
   await send(client, 'ada', rooms[1]);
   assert.equal((await api(worker, 'bea', 'api_read($2, 2)', [rooms[1]])).outcome, '200', 'her other rooms go on');

@@ -3,6 +3,7 @@
 /** WebSocket and long poll beside Server-Sent Events. Numbers in the names are paragraphs of docs/protocol.md. */
 
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import test, { after, before } from 'node:test';
 import { DAEMON_URL, Guest } from '../lib/guest.js';
 import { request } from '../lib/http.js';
@@ -126,6 +127,71 @@ test('10.2 ping is answered with its ref, what is no operation with an error', a
   await site.waitFor(() => socket.answers.some((answer) => answer.code === 'bad_request'));
   assert.deepEqual(await socket.do('ping'), { type: 'pong', ref: '3' });
   socket.close();
+});
+
+test('10.2 typing and receipts by a WebSocket do what they do by REST, and are acknowledged', async () => {
+  const [socket, other] = [bob.websocket(), alice.stream()];
+  await Promise.all([socket.opened(), other.opened()]);
+  const { seq } = await alice.send(room, 'to be read');
+  const fields = { room, seq };
+  assert.equal((await socket.do('receipt', { ...fields, kind: 'delivered' })).type, 'ack');
+  assert.equal((await socket.do('receipt', { ...fields, kind: 'read' })).type, 'ack');
+  assert.deepEqual((await other.event('receipt.read', (data) => data.seq === seq)).data.user, bob.id);
+  await other.event('receipt.delivered', (data) => data.seq === seq);
+  await socket.event('receipt.read', (data) => data.seq === seq);
+  assert.equal((await socket.do('typing', { room, state: 'start' })).type, 'ack');
+  const typing = await other.event('typing.start');
+  assert.equal(typing.data.user.id, bob.id);
+  assert.equal(typing.id, undefined);
+  assert.equal(socket.events.some(({ type }) => type === 'typing.start'), false);
+  assert.equal((await socket.do('typing', { room, state: 'stop' })).type, 'ack');
+  await other.event('typing.stop');
+  for (const [op, rest] of /** @type {[string, object][]} */ ([['typing', { state: 'start' }], ['receipt', { seq, kind: 'read' }]])) {
+    const answer = await socket.do(op, { room: 999_999, ...rest });
+    assert.deepEqual([answer.type, answer.code], ['error', 'not_found']);
+  }
+  const many = await Promise.all(Array.from({ length: 40 }, () => socket.do('receipt', { ...fields, kind: 'read' })));
+  assert.equal(many.every(({ type }) => type === 'ack'), true);
+  socket.close();
+  other.close();
+});
+
+test('10.2 what is said while the database is away is answered when it is back, or with an error', async () => {
+  const socket = bob.websocket();
+  await socket.opened();
+  const { seq } = await alice.send(room, 'before it goes');
+  await site.kill('postgres');
+  const answer = socket.do('receipt', { room, seq, kind: 'read' });
+  assert.deepEqual(await socket.do('ping'), { type: 'pong', ref: '2' });
+  await site.begin('postgres');
+  assert.match((await answer).type, /^(ack|error)$/);
+  await site.waitFor(async () => (await socket.do('receipt', { room, seq, kind: 'read' })).type === 'ack');
+  const [{ read_seq }] = await site.sql('select read_seq from chat.member where room_id = $1 and user_id = $2', [room, bob.id]);
+  assert.equal(Number(read_seq), seq);
+  socket.close();
+});
+
+test('1.10 a ticket opens one stream of its session, of any transport', async () => {
+  const stranger = new Guest(site, 'nobody');
+  const headers = { Authorization: '' };
+  for (const open of [
+    (/** @type {string} */ query) => stranger.stream({ path: `/stream${query}`, headers }),
+    (/** @type {string} */ query) => stranger.websocket({ path: `/ws${query}`, headers }),
+  ]) {
+    const ticket = await bob.ticket();
+    const first = open(`?ticket=${ticket}`);
+    assert.equal((await first.opened()).data.session, (await bob.call('api_session')).session.id);
+    const second = open(`?ticket=${ticket}`);
+    assert.equal((await second.event('reset')).data.reason, 'auth');
+    await alice.send(room, 'for whoever showed it');
+    await first.event('message.new');
+    first.close();
+    await second.ended();
+  }
+  const polled = await request(new URL(`/poll?ticket=${await bob.ticket()}`, DAEMON_URL), { socketPath: site.pushSocket });
+  assert.equal(polled.status, 200);
+  const never = await request(new URL(`/poll?ticket=${randomBytes(32).toString('base64url')}`, DAEMON_URL), { socketPath: site.pushSocket });
+  assert.equal(never.status, 401);
 });
 
 test('10.4 a WebSocket needs an Origin of ours, or a credential that no browser adds by itself', async () => {

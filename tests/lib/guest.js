@@ -99,6 +99,13 @@ export class Guest {
     return this.call('api_logout');
   }
 
+  /** A ticket for one stream of this session. @returns {Promise<string>} */
+  async ticket() {
+    const ticket = randomBytes(32).toString('base64url');
+    await this.call('api_stream_ticket', createHash('sha256').update(ticket).digest());
+    return ticket;
+  }
+
   /** @returns {Promise<any>} */
   snapshot() {
     return this.call('api_snapshot');
