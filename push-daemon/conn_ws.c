@@ -164,8 +164,7 @@ static void take(struct conn *c, char *bytes, size_t n)
     enum confab_err err = CONFAB_OK;
 
     if (c->state == CONN_DRAINING) {
-        conn_take_extra(c, bytes, n); /* after our close nothing counts */
-        return;
+        return; /* nothing counts after our close, which an end with unread bytes would take away */
     }
     c->ws->heard_ms = clock_ms();
     while (err == CONFAB_OK && (c->state == CONN_WAITING || c->state == CONN_LIVE)) {

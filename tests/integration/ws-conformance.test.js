@@ -336,3 +336,18 @@ test('10.3 a flood ends the connection that sends it, and no other', async () =>
   await other.alive();
   await other.bye();
 });
+
+test('10.3 a client that sends on, whatever it is told, still hears why it was closed', async () => {
+  const flood = Buffer.concat(Array(8000).fill(frame(ping, LONG)));
+  const big = frame(text, 'x'.repeat(1 << 20));
+  const hears = async (/** @type {Buffer} */ bytes, /** @type {string} */ last) => {
+    const socket = await RawWs.open(alice);
+    await socket.send(bytes);
+    await socket.over();
+    assert.equal(socket.said.at(-1), last);
+  };
+  for (let i = 0; i < 10; i++) {
+    await hears(flood, 'close 1008');
+    await hears(big, 'close 1009');
+  }
+});
