@@ -103,7 +103,7 @@ PROGRAMS := $(if $(FCGI_SRC),confab.fcgi) $(if $(PUSH_SRC),confab-pushd)
 
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
-.PHONY: help all run check deps unit fuzz sql-test integration browser lint bench install clean
+.PHONY: help all run check deps unit fuzz sql-test integration browser soak lint bench install clean
 .DEFAULT_GOAL := all
 
 all: $(PROGRAMS:%=build/$(V)/%) ## build both programs (SAN=1: with sanitizers)
@@ -195,6 +195,11 @@ integration: deps all $(PROGRAMS:%=build/san/%) ## the real programs behind the 
 
 browser: deps all ## Chromium against the running site
 	@BUILD=build/$(V) tests/lib/run-node browser
+
+# Not a part of check. SEED=… repeats a round that it told.
+SOAK_S ?= 600
+soak: deps all ## faults at random, with long absences (SOAK_S seconds, SEED)
+	@BUILD=build/$(V) SOAK_S=$(SOAK_S) SEED=$(SEED) TEST_TIMEOUT_S=$$(($(SOAK_S) + 900)) tests/lib/run-node soak
 
 lint: deps ## formatting, static analysis and the house rules
 	@tests/lint/lint

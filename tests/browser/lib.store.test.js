@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Store } from '../../htdocs/lib/store.js';
-import { generator } from '../lib/random.js';
+import { Random } from '../lib/random.js';
 
 const ME = { id: 1, display_name: 'Me' };
 const PEER = { id: 2, display_name: 'Peer' };
@@ -56,23 +56,23 @@ function historyAfter(all, after, limit) {
 describe('messages', () => {
   test('random orders with repeats and losses: shown without a hole at every moment, and all in the end', () => {
     for (let seed = 1; seed <= 300; seed += 1) {
-      const random = generator(seed);
-      const total = 5 + Math.floor(random() * 60);
-      const known = Math.floor(random() * total);
-      const truth = range(1, total).map((seq) => message(seq, random() < 0.4 ? ME : PEER));
+      const random = new Random(seed);
+      const total = 5 + Math.floor(random.next() * 60);
+      const known = Math.floor(random.next() * total);
+      const truth = range(1, total).map((seq) => message(seq, random.next() < 0.4 ? ME : PEER));
       const store = loaded([room({ last_seq: known, last_message: truth[known - 1] ?? null })]);
       const log = store.log(ROOM);
       log.status = 'loading';
 
-      const events = truth.slice(known).flatMap((one) => (random() < 0.2 ? [] : random() < 0.3 ? [one, one] : [one]));
-      events.sort(() => random() - 0.5);
-      const begins = Math.floor(random() * (events.length + 1));
+      const events = truth.slice(known).flatMap((one) => (random.next() < 0.2 ? [] : random.next() < 0.3 ? [one, one] : [one]));
+      events.sort(() => random.next() - 0.5);
+      const begins = Math.floor(random.next() * (events.length + 1));
       events.forEach((one, i) => {
         if (i === begins) log.begin({ items: truth.slice(Math.max(0, known - 10), known), has_more: known > 10 });
         store.apply({ type: 'message.new', data: { eid: one.seq, message: one } });
         if (log.status !== 'ready') return;
         assert.deepEqual(seqs(store), range(log.low, log.high), `seed ${seed}: no hole on screen`);
-        if (log.hole && random() < 0.3) log.fill(log.hole, historyAfter(truth, log.hole.after, 7));
+        if (log.hole && random.next() < 0.3) log.fill(log.hole, historyAfter(truth, log.hole.after, 7));
       });
       if (begins >= events.length) log.begin({ items: truth.slice(Math.max(0, known - 10), known), has_more: known > 10 });
       store.put(room({ last_seq: total, last_message: truth[total - 1] }));

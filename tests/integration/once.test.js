@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Cluster, backendPid, blocked } from '../lib/cluster.js';
-import { generator } from '../lib/random.js';
+import { Random } from '../lib/random.js';
 import { api, mutilate, populated } from '../lib/sql-api.js';
 import { pause, waitFor } from '../lib/wait.js';
 
@@ -42,7 +42,7 @@ async function workshop() {
  */
 async function claimer(database, number, state) {
   const who = `claimer ${number}`;
-  const random = generator(number);
+  const random = new Random(number);
   const connect = () => cluster.connect(database, { user: 'confab_daemon' });
   let client = await connect();
   while (!state.stop) {
@@ -51,7 +51,7 @@ async function claimer(database, number, state) {
       await client.query('begin');
       await client.query('insert into effect (job, who) values ($1, $2)', [id, who]);
       const [{ mine }] = (await client.query('select chat.job_done($1, $2) as mine', [id, who])).rows;
-      if (random() < 0.1) {
+      if (random.next() < 0.1) {
         await client.query('select pg_terminate_backend(pg_backend_pid())').catch(() => {});
         client = await connect();
         break;

@@ -10,17 +10,18 @@ import { join } from 'node:path';
 import test, { after, before } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { PROGRAM, begin, killDaemons } from '../lib/daemon.js';
-import { Follower, Guest } from '../lib/guest.js';
+import { Follower } from '../lib/follower.js';
+import { Guest } from '../lib/guest.js';
 import { metric, scrape } from '../lib/metrics.js';
 import { reservePort } from '../lib/ports.js';
 import { Site } from '../lib/site.js';
 import { Storm, ask } from '../lib/storm.js';
 import { pause, waitFor } from '../lib/wait.js';
+import { DAEMON_PATHS, straight } from '../lib/ways.js';
 
 const STORM_MIN = 3000;
 const TAKEOVERS = 3;
 const FOLLOWERS = 24;
-const VIAS = /** @type {const} */ (['stream', 'websocket', 'poller']);
 
 const ACTIVATE = fileURLToPath(new URL('../lib/activate.py', import.meta.url));
 
@@ -97,7 +98,7 @@ for (const kind of KINDS) {
     const { site, target, log } = await fresh(kind);
     const [alice, bob] = [await somebody(site), await somebody(site)];
     const room = await alice.createRoom('moving', [bob.id]);
-    const followers = Array.from({ length: FOLLOWERS / 6 }, () => VIAS.flatMap((via) => [alice, bob].map((guest) => new Follower(guest, { via })))).flat();
+    const followers = Array.from({ length: FOLLOWERS / 6 }, () => DAEMON_PATHS.flatMap((path) => [alice, bob].map((guest) => new Follower(guest, [straight(site, guest, path)])))).flat();
     await Promise.all(followers.map((follower) => follower.opened()));
     const sending = traffic(alice, room);
     const storm = new Storm(target);
@@ -124,7 +125,7 @@ test('a successor that dies before it serves changes nothing; a second one has t
   const { site, log } = await fresh('unix');
   const alice = await somebody(site);
   const room = await alice.createRoom('here');
-  const follower = new Follower(alice);
+  const follower = new Follower(alice, [straight(site, alice, 'stream')]);
   await follower.opened();
   // Without a database it will never be ready.
   const conf = join(site.socketDir, 'away.conf');

@@ -4,9 +4,11 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { Follower, Guest } from '../lib/guest.js';
+import { Follower } from '../lib/follower.js';
+import { Guest } from '../lib/guest.js';
 import { Person } from '../lib/person.js';
 import { Site } from '../lib/site.js';
+import { straight } from '../lib/ways.js';
 
 const LEASE_S = 3;
 const GRACE_S = 1;
@@ -144,7 +146,7 @@ describe('with several daemons', () => {
       const { all: [alice, bob] } = await people(`alice-${signal.toLowerCase()}`, `bob-${signal.toLowerCase()}`);
       const watcher = bob.stream({ daemon: 2 });
       await watcher.opened();
-      const follower = new Follower(alice);
+      const follower = new Follower(alice, [straight(site, alice, 'stream')]);
       await watcher.event('presence.online');
       await site.restart('pushd', signal);
       await site.waitFor(() => follower.all('connected').length > 1, { what: 'her return' });

@@ -8,7 +8,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Cluster, blocked } from '../lib/cluster.js';
-import { generator } from '../lib/random.js';
+import { Random } from '../lib/random.js';
 import { WORKER, api, mutilate, populated, send } from '../lib/sql-api.js';
 
 /** @typedef {import('pg').Client} Client */
@@ -195,8 +195,8 @@ async function idsOf(client) {
 
 for (const seed of SEEDS) {
   test(`unread is what a count by hand says, on every device, by every way to ask (seed ${seed})`, { timeout: 120_000 }, async () => {
-    const random = generator(seed);
-    const pick = (/** @type {any[]} */ list) => list[Math.floor(random() * list.length)];
+    const random = new Random(seed);
+    const pick = (/** @type {any[]} */ list) => list[Math.floor(random.next() * list.length)];
     const { client, rooms: names } = await populated(cluster, { people: PEOPLE, rooms: 3 });
     const rooms = names.map(Number);
     const ids = await idsOf(client);
@@ -208,7 +208,7 @@ for (const seed of SEEDS) {
     for (const device of devices) await device.load();
 
     /** A mark anywhere from before all to behind the newest message. @param {number} room */
-    const place = (room) => Math.floor(random() * (world.room(room).messages.length + 3));
+    const place = (room) => Math.floor(random.next() * (world.room(room).messages.length + 3));
     /** @type {Record<string, (login: string, room: number) => Promise<unknown>>} what can happen, to a member */
     const inside = {
       async send(login, room) {
@@ -295,8 +295,8 @@ test('many at once: every device ends with what the database has, and nobody dea
 
   const devices = await Promise.all([...PEOPLE, ...PEOPLE].map(async (login, n) => {
     const own = await cluster.connect(database, { user: 'confab_worker', settings: WORKER });
-    const random = generator(n + 1);
-    const pick = (/** @type {any[]} */ list) => list[Math.floor(random() * list.length)];
+    const random = new Random(n + 1);
+    const pick = (/** @type {any[]} */ list) => list[Math.floor(random.next() * list.length)];
     const device = new Device(own, login, /** @type {number} */ (ids.get(login)));
     await device.load();
     return { device, pick, own, login };

@@ -8,9 +8,11 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import test, { after, before } from 'node:test';
-import { Follower, Guest } from '../lib/guest.js';
+import { Follower } from '../lib/follower.js';
+import { Guest } from '../lib/guest.js';
 import { Site } from '../lib/site.js';
 import { pause, waitFor } from '../lib/wait.js';
+import { straight } from '../lib/ways.js';
 
 /** @type {Site} */
 let site;
@@ -29,6 +31,9 @@ before(async () => {
   bob = await Guest.register(site, 'bob');
 });
 after(() => site?.stop());
+
+/** @param {ConstructorParameters<typeof Follower>[2]} [options] */
+const follow = (options) => new Follower(bob, [straight(site, bob, 'stream')], options);
 
 const newRoom = () => alice.createRoom(`room ${(made += 1)}`, [bob.id]);
 
@@ -82,9 +87,9 @@ class Traffic {
 
 test('3.3 thousands of events of overlapping transactions: exact, live and resumed', { timeout: 120_000 }, async () => {
   const rooms = [await newRoom(), await newRoom(), await newRoom()];
-  const steady = new Follower(bob);
+  const steady = follow();
   // Cut at random, so that it resumes in the middle of batches, from the ring.
-  const nervous = new Follower(bob, { onReader: (reader) => setTimeout(() => reader.close(), 20 + Math.random() * 200) });
+  const nervous = follow({ staysMs: [20, 220] });
   await Promise.all([steady.opened(), nervous.opened()]);
 
   await Promise.all(Array.from({ length: 12 }, async (_, writer) => {
@@ -141,9 +146,9 @@ const cameOf = (follower, room) => follower.events
 
 test('6.6 P6 joining and leaving under traffic: all of each stay, and nothing else', { timeout: 90_000 }, async (t) => {
   const room = await alice.createRoom('revolving door');
-  const steady = new Follower(bob);
+  const steady = follow();
   t.after(() => steady.stop());
-  const nervous = new Follower(bob, { onReader: (reader) => setTimeout(() => reader.close(), 20 + Math.random() * 100) });
+  const nervous = follow({ staysMs: [20, 120] });
   t.after(() => nervous.stop());
   await Promise.all([steady.opened(), nervous.opened()]);
   const traffic = [new Traffic(room, 1), new Traffic(room, 1), new Traffic(room, 1)];
@@ -165,7 +170,7 @@ test('6.6 P6 joining and leaving under traffic: all of each stay, and nothing el
 
 test('7.3 the daemon is killed and restarted under traffic', { timeout: 60_000 }, async () => {
   const room = await newRoom();
-  const follower = new Follower(bob);
+  const follower = follow();
   await follower.opened();
   const traffic = new Traffic(room);
   for (let n = 0; n < 3; n++) {
@@ -180,7 +185,7 @@ test('7.3 the daemon is killed and restarted under traffic', { timeout: 60_000 }
 
 test('8.4 a backend is killed, so all connections are lost, and PostgreSQL is restarted in immediate mode', { timeout: 90_000 }, async () => {
   const room = await newRoom();
-  const follower = new Follower(bob);
+  const follower = follow();
   await follower.opened();
   const traffic = new Traffic(room);
   for (let n = 0; n < 3; n++) {
@@ -265,7 +270,7 @@ test('2.4 8.4 while the database is away', { timeout: 60_000 }, async () => {
 
 test('8.2 one that does not read is closed, harms nobody, and goes on exactly', { timeout: 60_000 }, async () => {
   const room = await newRoom();
-  const fast = new Follower(bob);
+  const fast = follow();
   await fast.opened();
   const stuck = connect({ path: site.pushSocket });
   await new Promise((resolve) => stuck.once('connect', resolve));
@@ -291,7 +296,7 @@ test('8.2 one that does not read is closed, harms nobody, and goes on exactly', 
   const id = text.match(/^id: (.*)$/gm)?.at(-1)?.slice(4);
   const marked = text.slice(0, text.lastIndexOf('event: mark'));
   const got = new Set([...marked.matchAll(/"seq": ?(\d+)/g)].map((match) => Number(match[1])));
-  const again = new Follower(bob, { lastEventId: id });
+  const again = follow({ lastEventId: id, refetches: false });
   const all = await written(room);
   // What it missed is more than may wait for one connection, and then it is told so.
   await site.waitFor(() => again.all('reset').length > 0 || again.shown(room).length + got.size >= all.length);

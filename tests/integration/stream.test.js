@@ -23,7 +23,6 @@ before(async () => {
     env: {
       CONFAB_STREAM_HEARTBEAT_MS: 400,
       CONFAB_SESSION_CHECK_S: 1,
-      CONFAB_REPLAY_EVENTS: 20,
       CONFAB_STREAMS_PER_SESSION: 3,
       CONFAB_RESET_WITHIN_S: 7,
       CONFAB_ORIGINS: 'https://friend.example',
@@ -177,35 +176,6 @@ test('5.1 5.2 5.3 ids that cannot be gone on from: reset before anything else, a
       reader.close();
     }
   }
-});
-
-test('5.2 more missed than replay_events: reset limit, from memory and from the log', async () => {
-  const first = bob.stream();
-  const { id } = await first.opened();
-  first.close();
-  for (let n = 0; n < 21; n++) await alice.send(room, `many ${n}`);
-  for (const where of ['ring', 'log']) {
-    if (where === 'log') await forget();
-    const reader = bob.stream({ lastEventId: id });
-    const { data } = await reader.event('reset');
-    assert.equal(data.reason, 'limit', where);
-    await reader.event('mark');
-    assert.equal(reader.messages().length, 0, where);
-    reader.close();
-  }
-});
-
-test('5.2 a cursor older than the log: reset expired', async () => {
-  const first = bob.stream();
-  const { id } = await first.opened();
-  first.close();
-  await alice.send(room, 'to be pruned');
-  await site.sql(`select chat.event_prune('0 s')`);
-  await site.sql(`select chat.event_prune('0 s')`);
-  await forget();
-  const reader = bob.stream({ lastEventId: id });
-  assert.equal((await reader.event('reset')).data.reason, 'expired');
-  reader.close();
 });
 
 test('6.6 P6 leaving ends a room at once, and no cursor brings it back', async () => {

@@ -9,7 +9,7 @@
  * | lost    | an acknowledged send is not in the database |
  * | phantom | the database, or a screen, holds what nobody sent |
  * | dup     | a client_id or a seq occurs twice in a room, or a message twice on one screen |
- * | gap     | a screen, from its first message to the room's last, leaves one out |
+ * | gap     | a screen, from its first message to the room's last, or its own when it was cut, leaves one out |
  * | order   | a screen's seqs do not grow; or B was sent after A was acknowledged, and precedes A |
  * | split   | a screen, or an acknowledgement, has another message at a seq than the database |
  *
@@ -30,6 +30,7 @@
  * @typedef {object} Screen     what one client showed, in the order in which it stood there
  * @property {string} name
  * @property {Row[]} shown
+ * @property {boolean} [cut]      its client was told that there is a gap after it
  *
  * @typedef {{rule: 'lost' | 'phantom' | 'dup' | 'gap' | 'order' | 'split', detail: string}} Violation
  */
@@ -152,8 +153,9 @@ function checkScreen(screen, sends, rows) {
     });
     const shown = new Set(seqs);
     const first = Math.min(...seqs);
+    const last = screen.cut ? Math.max(...seqs) : Infinity;
     for (const row of rows) {
-      if (row.room === room && row.seq > first && !shown.has(row.seq)) fault('gap', `${place(row)} is missing`);
+      if (row.room === room && row.seq > first && row.seq < last && !shown.has(row.seq)) fault('gap', `${place(row)} is missing`);
     }
   }
   return found;

@@ -16,7 +16,7 @@ function goodLogs() {
   return {
     sends: numbers.map((n) => ({ ...row(n), invokedAt: n * 10, returnedAt: /** @type {number | undefined} */ (n * 10 + 5) })),
     table: numbers.map(row),
-    screens: ['alice', 'bob'].map((name) => ({ name, shown: numbers.map(row) })),
+    screens: ['alice', 'bob'].map((name) => ({ name, shown: numbers.map(row), cut: false })),
   };
 }
 
@@ -35,6 +35,10 @@ const MUTATIONS = [
   ['dup', 'twice on a screen', (logs) => logs.screens[0].shown.push(logs.screens[0].shown[9])],
   ['gap', 'a hole on a screen', (logs) => logs.screens[1].shown.splice(4, 1)],
   ['gap', 'a screen that stopped', (logs) => logs.screens[1].shown.pop()],
+  ['gap', 'a hole on a screen that was cut', (logs) => {
+    logs.screens[1].cut = true;
+    logs.screens[1].shown.splice(4, 1);
+  }],
   ['order', 'two swapped on a screen', (logs) => logs.screens[0].shown.reverse()],
   ['order', 'sent after an acknowledgement, stored before it', (logs) => {
     [logs.sends[2].invokedAt, logs.sends[2].returnedAt] = [1000, 1005];
@@ -58,6 +62,15 @@ test('a send without an answer may be stored or not', () => {
   dropped.table.pop();
   for (const screen of dropped.screens) screen.shown.pop();
   assert.deepEqual(check(dropped), []);
+});
+
+test('a gap that was announced is none', () => {
+  const logs = goodLogs();
+  const [alice] = logs.screens;
+  logs.screens.push({ ...alice, shown: alice.shown.splice(7) });
+  alice.shown.splice(5);
+  alice.cut = true;
+  assert.deepEqual(check(logs), []);
 });
 
 for (const [rule, what, mutate] of MUTATIONS) {

@@ -8,10 +8,7 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { Poller } from './poller.js';
 import { SseReader } from './sse.js';
-import { pause, waitFor } from './wait.js';
 import { WsReader } from './websocket.js';
-
-/** @typedef {SseReader | WsReader | Poller} AnyReader */
 
 /** What the daemon is asked at; its unix socket has no name of its own. */
 export const DAEMON_URL = 'http://daemon.test';
@@ -111,6 +108,12 @@ export class Guest {
     return this.call('api_snapshot');
   }
 
+  /** @param {number} room @param {string} [query] as of GET …/messages @returns {Promise<any>} the page */
+  history(room, query = '') {
+    const asked = new URLSearchParams(query);
+    return this.call('api_message_list', room, ...['before', 'after', 'around', 'limit'].map((name) => asked.get(name)));
+  }
+
   headers() {
     return { Authorization: `Bearer ${this.token}` };
   }
@@ -124,9 +127,10 @@ export class Guest {
   /** @param {{lastEventId?: string, headers?: Record<string, string>, path?: string, daemon?: number}} [options] */
   websocket({ lastEventId, headers = {}, path = '/ws', daemon } = {}) {
     const { origin, socketPath } = this.#at(daemon);
-    return new WsReader(socketPath ? `ws+unix:${socketPath}:${path}` : new URL(path, origin), {
+    return new WsReader(new URL(path, origin), {
       headers: { ...this.headers(), ...headers },
       lastEventId,
+      socketPath,
       giveUp: this.site.giveUp,
     });
   }
@@ -151,72 +155,5 @@ export class Guest {
       socketPath,
       giveUp: this.site.giveUp,
     });
-  }
-}
-
-/**
- * A client that connects again at once, from its last id, whenever its stream ends, until it is told to stop; and that
- * drops what it has shown, as protocol.md (3.4) says.
- */
-export class Follower {
-  /** @type {AnyReader[]} one after the other */
-  readers = [];
-  #stopped = false;
-  #running;
-
-  /**
-   * @param {Guest} guest
-   * @param {{lastEventId?: string, via?: 'stream' | 'websocket' | 'poller', onReader?: (reader: AnyReader) => void}} [options]
-   */
-  constructor(guest, { lastEventId, via = 'stream', onReader } = {}) {
-    this.#running = this.#follow((id) => guest[via]({ lastEventId: id }), lastEventId, onReader, guest.site.giveUp);
-    // The error is stop()'s to tell.
-    this.#running.catch(() => {});
-  }
-
-  /**
-   * @param {(id?: string) => AnyReader} open
-   * @param {string} [id]
-   * @param {(reader: AnyReader) => void} [onReader]
-   * @param {() => Error | undefined} [giveUp]
-   */
-  async #follow(open, id, onReader, giveUp) {
-    while (!this.#stopped) {
-      const reader = open(id);
-      this.readers.push(reader);
-      onReader?.(reader);
-      await waitFor(() => reader.closed || this.#stopped, { timeoutMs: 600_000, giveUp });
-      id = reader.lastId || undefined;
-      if (!reader.status) await pause(20);
-    }
-    this.readers.at(-1)?.close();
-  }
-
-  /** Resolves when the first stream is live: what is sent from then on must be shown. */
-  opened() {
-    return waitFor(() => this.all('connected').length > 0, { what: 'the first stream' });
-  }
-
-  get events() {
-    return this.readers.flatMap((reader) => reader.events);
-  }
-
-  /** @param {string} type */
-  all(type) {
-    return this.events.filter((event) => event.type === type).map((event) => event.data);
-  }
-
-  /** The seqs of the room's messages as they came to stand on the screen. @param {number} room */
-  shown(room) {
-    const seen = new Set();
-    for (const { message } of this.all('message.new')) {
-      if (message.room === room) seen.add(message.seq);
-    }
-    return [...seen];
-  }
-
-  async stop() {
-    this.#stopped = true;
-    await this.#running;
   }
 }

@@ -22,18 +22,18 @@ import { request as httpRequest } from 'node:http';
  * @param {import('node:http').OutgoingHttpHeaders} [options.headers]
  * @param {string | Buffer} [options.body]
  * @param {string} [options.socketPath]
+ * @param {AbortSignal} [options.signal]
  * @param {number} [options.timeoutMs]  for the whole answer
  * @returns {Promise<Answer>}
  */
-export function request(url, { method = 'GET', headers = {}, body, socketPath, timeoutMs = 30_000 } = {}) {
+export function request(url, { method = 'GET', headers = {}, body, socketPath, signal, timeoutMs = 30_000 } = {}) {
   return new Promise((resolve, reject) => {
-    const outgoing = httpRequest(url, { method, headers, socketPath, agent: false }, (incoming) => {
+    const outgoing = httpRequest(url, { method, headers, socketPath, signal, agent: false }, (incoming) => {
       /** @type {Buffer[]} */
       const chunks = [];
       incoming.on('data', (chunk) => chunks.push(chunk));
       incoming.on('error', reject);
       incoming.on('end', () => {
-        clearTimeout(timer);
         const text = Buffer.concat(chunks).toString('utf8');
         resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, text, json: parse(incoming, text) });
       });
@@ -41,10 +41,8 @@ export function request(url, { method = 'GET', headers = {}, body, socketPath, t
     const timer = setTimeout(() => {
       outgoing.destroy(new Error(`${method} ${url}: no whole answer within ${timeoutMs} ms`));
     }, timeoutMs);
-    outgoing.on('error', (error) => {
-      clearTimeout(timer);
-      reject(error);
-    });
+    outgoing.on('error', reject);
+    outgoing.on('close', () => clearTimeout(timer));
     outgoing.end(body);
   });
 }

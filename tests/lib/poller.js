@@ -7,7 +7,7 @@ import { Reader } from './reader.js';
 import { pause } from './wait.js';
 
 export class Poller extends Reader {
-  #stopped = false;
+  #stopping = new AbortController();
   polls = 0;
 
   /**
@@ -23,9 +23,10 @@ export class Poller extends Reader {
   /** @param {URL} url @param {{headers: Record<string, string>, socketPath?: string}} options */
   async #run(url, options) {
     try {
-      while (!this.#stopped) {
+      const { signal } = this.#stopping;
+      while (!signal.aborted) {
         if (this.lastId) url.searchParams.set('after', this.lastId);
-        const answer = await request(url, { ...options, timeoutMs: 60_000 });
+        const answer = await request(url, { ...options, signal, timeoutMs: 60_000 });
         this.status = answer.status;
         this.headers = answer.headers;
         if (answer.status !== 200) return;
@@ -33,7 +34,7 @@ export class Poller extends Reader {
         await pause(answer.json.interval_ms);
       }
     } finally {
-      this.closed = true;
+      this.finish();
     }
   }
 
@@ -45,6 +46,6 @@ export class Poller extends Reader {
   }
 
   close() {
-    this.#stopped = true;
+    this.#stopping.abort();
   }
 }

@@ -21,6 +21,13 @@ export class Reader {
   /** @type {import('node:http').IncomingHttpHeaders} */
   headers = {};
   closed = false;
+  /** When anything came last, if only a sign of life; by performance.now(). */
+  heardAt = performance.now();
+  /** Is told each event as it comes. @type {(event: StreamEvent) => void} */
+  onEvent = () => {};
+  #tellOver = () => {};
+  /** Resolves when the stream has ended. @type {Promise<void>} */
+  over = new Promise((resolve) => (this.#tellOver = resolve));
 
   /** @param {{lastEventId?: string, giveUp?: () => Error | undefined}} options */
   constructor({ lastEventId, giveUp }) {
@@ -31,7 +38,25 @@ export class Reader {
   /** @param {{type: string, data: any, id?: string}} event */
   record({ type, data, id }) {
     if (id !== undefined) this.lastId = id;
-    this.events.push({ type, data, id, at: Date.now() });
+    const event = { type, data, id, at: Date.now() };
+    this.events.push(event);
+    this.heard();
+    this.onEvent(event);
+  }
+
+  heard() {
+    this.heardAt = performance.now();
+  }
+
+  /** Nothing more can come. */
+  finish() {
+    this.closed = true;
+    this.#tellOver();
+  }
+
+  /** Breaks the connection. */
+  close() {
+    throw new Error('each transport has its own');
   }
 
   /** Resolves when the stream is open, with its `connected` event. */

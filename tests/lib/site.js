@@ -6,7 +6,7 @@
  */
 
 import { execFile, spawn } from 'node:child_process';
-import { chmod, mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,7 +24,7 @@ const STOP_MS = 15_000;
 const SANITIZER = /AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:/;
 
 /** How each program is asked to stop; SIGINT is PostgreSQL's fast shutdown. */
-const STOP_SIGNAL = /** @type {const} */ ({ postgres: 'SIGINT', pushd: 'SIGTERM', apache: 'SIGTERM', lighttpd: 'SIGTERM' });
+const STOP_SIGNAL = /** @type {const} */ ({ postgres: 'SIGINT', standby: 'SIGINT', pushd: 'SIGTERM', apache: 'SIGTERM', lighttpd: 'SIGTERM' });
 
 /** @typedef {keyof typeof STOP_SIGNAL} ProgramKind */
 /** @typedef {ProgramKind | `pushd${number}`} ProgramName  pushd2, pushd3 …: further daemons */
@@ -138,6 +138,7 @@ export class Site {
       process.getuid?.() === 0 ? [`--reuid=${this.user}`, `--regid=${this.user}`, '--init-groups', '--no-new-privs'] : [];
     this.database = places.PGDATABASE;
     this.pgPort = Number(places.PGPORT);
+    this.standbyPort = Number(places.STANDBY_PORT);
     this.giveUp = () => this.#failure;
   }
 
@@ -312,11 +313,20 @@ export class Site {
   async #answers(name) {
     const look = {
       postgres: async () => (await this.sql('select 1')).length === 1,
+      standby: () => this.#isReady(this.standbyPort),
       pushd: () => this.#connects(name === 'pushd' ? this.pushSocket : this.daemon(Number(name.slice(-1))).socket),
       apache: () => this.#serves(),
       lighttpd: () => this.#serves(),
     }[kindOf(name)];
     await this.waitFor(look, { what: `${name} to answer`, timeoutMs: 30_000 });
+  }
+
+  /** @param {number} port */
+  async #isReady(port) {
+    const client = new pg.Client({ ...this.pgConfig(), port });
+    await client.connect();
+    await client.end();
+    return true;
   }
 
   async #serves() {
@@ -384,6 +394,25 @@ export class Site {
     return (await this.#pool.query(text, params)).rows;
   }
 
+  /** From now on sql() and connect() go there. @param {{port?: number, database?: string}} place */
+  async turnTo({ port = this.pgPort, database = this.database }) {
+    await this.#pool?.end().catch(() => {});
+    this.#pool = undefined;
+    this.pgPort = port;
+    this.database = database;
+  }
+
+  /** Changes settings, for programs that are started from now on. @param {Record<string, string>} settings */
+  async configure(settings) {
+    let text = await readFile(this.conf, 'utf8');
+    for (const [name, value] of Object.entries(settings)) {
+      const line = new RegExp(`^${name} *=.*$`, 'm');
+      if (!line.test(text)) throw new Error(`no setting ${name} in ${this.conf}`);
+      text = text.replace(line, () => `${name} = ${value}`);
+    }
+    await writeFile(this.conf, text);
+  }
+
   // ---- End ----
 
   /** Stops everything in order, removes the folder, and fails if a sanitizer had something to say. */
@@ -396,7 +425,7 @@ export class Site {
 
   async #end() {
     await this.#pool?.end().catch(() => {});
-    for (const kind of /** @type {ProgramKind[]} */ (['pushd', 'apache', 'lighttpd', 'postgres'])) {
+    for (const kind of /** @type {ProgramKind[]} */ (['pushd', 'apache', 'lighttpd', 'standby', 'postgres'])) {
       const running = [...this.#programs.keys()].filter((name) => kindOf(name) === kind);
       await Promise.all(running.map((name) => this.kill(name)));
     }

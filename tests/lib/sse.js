@@ -73,11 +73,14 @@ export class SseReader extends Reader {
       this.status = incoming.statusCode ?? 0;
       this.headers = incoming.headers;
       incoming.setEncoding('utf8');
-      incoming.on('data', (text) => this.#parser.push(text));
-      incoming.on('close', () => (this.closed = true));
-      incoming.on('error', () => (this.closed = true));
+      incoming.on('data', (text) => {
+        this.heard();
+        this.#parser.push(text);
+      });
+      incoming.on('close', () => this.finish());
+      incoming.on('error', () => this.finish());
     });
-    this.#request.on('error', () => (this.closed = true));
+    this.#request.on('error', () => this.finish());
     this.#request.end();
   }
 

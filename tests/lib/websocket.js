@@ -16,13 +16,16 @@ export class WsReader extends Reader {
   #refs = 0;
 
   /**
-   * @param {string | URL} url  http(s):, ws(s): or ws+unix:
-   * @param {{headers?: Record<string, string>, lastEventId?: string, giveUp?: () => Error | undefined}} [options]
+   * @param {string | URL} url
+   * @param {{headers?: Record<string, string>, lastEventId?: string, socketPath?: string,
+   *          giveUp?: () => Error | undefined}} [options]
    */
-  constructor(url, { headers = {}, lastEventId, giveUp } = {}) {
+  constructor(url, { headers = {}, lastEventId, socketPath, giveUp } = {}) {
     super({ lastEventId, giveUp });
+    const { href, pathname, search } = new URL(url);
+    const address = socketPath ? `ws+unix:${socketPath}:${pathname}${search}` : href.replace(/^http/, 'ws');
     const all = { ...headers, ...(lastEventId && { 'Last-Event-ID': lastEventId }) };
-    this.#socket = new WebSocket(String(url).replace(/^http/, 'ws'), 'confab.v1', { headers: all, perMessageDeflate: false });
+    this.#socket = new WebSocket(address, 'confab.v1', { headers: all, perMessageDeflate: false });
     this.#socket.on('upgrade', (response) => {
       this.status = response.statusCode ?? 0;
       this.headers = response.headers;
@@ -30,15 +33,16 @@ export class WsReader extends Reader {
     this.#socket.on('unexpected-response', (_, response) => {
       this.status = response.statusCode ?? 0;
       this.headers = response.headers;
-      this.closed = true;
       response.destroy();
+      this.finish();
     });
+    this.#socket.on('ping', () => this.heard());
     this.#socket.on('message', (data) => this.#take(JSON.parse(data.toString())));
     this.#socket.on('error', () => {});
     this.#socket.on('close', (code, reason) => {
       this.closeCode = code;
       this.closeReason = reason.toString();
-      this.closed = true;
+      this.finish();
     });
   }
 

@@ -54,10 +54,13 @@ export class Writer {
     return undefined;
   }
 
-  /** Sends without end, until stop(). @param {(n: number) => string} [body] */
-  start(body = (n) => `${this.person.login} ${n}`) {
+  /** Sends without end, until stop(). @param {{everyMs?: number}} [options] everyMs: how long it rests in between */
+  start({ everyMs = 0 } = {}) {
     this.#running = (async () => {
-      for (let n = 1; !this.#finishing; n++) await this.send(body(n));
+      for (let n = 1; !this.#finishing; n++) {
+        await this.send(`${this.person.login} ${n}`);
+        if (everyMs > 0) await pause(everyMs);
+      }
     })();
     // The error is stop()'s to tell.
     this.#running.catch(() => {});
