@@ -2,7 +2,7 @@
  * feed: see feed.h. One batch of statements is under way at a time, and feed_next decides which is
  * the next one. With anything to ask (round.h) a look is
  *     begin; feed_read; feed_sessions; feed_replay; commit
- * in one snapshot, else feed_read alone.
+ * in one snapshot, else feed_read alone. Between looks the doorbell is armed, unless they come thick.
  */
 #include "feed.h"
 
@@ -36,7 +36,7 @@ enum feed_state {
     FEED_LOOKING,
     FEED_MENDING, /* rollback, or epoch_begin */
     FEED_PROBING,
-    FEED_ARMING, /* the doorbell */
+    FEED_ARMING, /* the doorbell: architecture.md */
     FEED_DISARMING,
 };
 
@@ -74,7 +74,7 @@ struct feed {
     bool in_transaction; /* the batch under way began one */
     bool must_rollback;
     bool must_begin_epoch;
-    bool backing_off; /* the last batch failed: until the tick, nothing is tried */
+    bool backing_off; /* the last batch failed, or a ringer was in its way: waits for the tick */
     bool blame_round; /* it failed on what the round asked */
 
     char probe[FEED_PROBE_BYTES]; /* the payload that is awaited; empty: none */
