@@ -126,6 +126,46 @@ COMMENT ON COLUMN chat.person.password_hash IS 'argon2id in libsodium''s text fo
 
 COMMENT ON COLUMN chat.person.name_words IS 'The display name''s words, for search by prefix.';
 
+CREATE UNLOGGED TABLE chat.lease (
+    user_id bigint NOT NULL,
+    holder text NOT NULL,
+    until timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone NOT NULL,
+    CONSTRAINT lease_holder_size CHECK (((char_length(holder) >= 1) AND (char_length(holder) <= 64)))
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE chat.lease IS 'Who is connected, and to which daemon: online is who has a lease that has not run out. One is inserted only under the lock of the person''s presence.';
+
+COMMENT ON COLUMN chat.lease.holder IS 'The daemon, by a name that is new with each start; or poll.';
+
+COMMENT ON COLUMN chat.lease.seen_at IS 'When the person was last known to be there.';
+
+CREATE TABLE chat.presence (
+    user_id bigint NOT NULL,
+    online boolean DEFAULT false NOT NULL,
+    last_seen timestamp with time zone DEFAULT now() NOT NULL
+)
+WITH (fillfactor='80');
+
+COMMENT ON TABLE chat.presence IS 'Who was ever online. Ask chat.presence_now, which knows about leases. A row''s lock is the person''s: under it the first lease is written, the last one swept, and the change told.';
+
+COMMENT ON COLUMN chat.presence.online IS 'What was told last.';
+
+COMMENT ON COLUMN chat.presence.last_seen IS 'While online: since when.';
+
+CREATE VIEW chat.presence_now AS
+ SELECT p.user_id,
+    (p.online AND ((EXISTS ( SELECT
+           FROM chat.lease l
+          WHERE ((l.user_id = p.user_id) AND (l.until > now())))) OR ( SELECT chat.lease_unsure() AS lease_unsure))) AS online,
+    GREATEST(p.last_seen, ( SELECT max(l.seen_at) AS max
+           FROM chat.lease l
+          WHERE (l.user_id = p.user_id))) AS last_seen
+   FROM chat.presence p;
+
+COMMENT ON VIEW chat.presence_now IS 'Who is online at this moment, and when everybody else was last seen. People who never were have no row.';
+
 CREATE TABLE chat.session (
     id bigint NOT NULL,
     user_id bigint NOT NULL,
@@ -196,6 +236,22 @@ ALTER TABLE chat.job ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE UNLOGGED TABLE chat.lease_watch (
+    one boolean DEFAULT true NOT NULL,
+    lease interval NOT NULL,
+    swept_at timestamp with time zone NOT NULL,
+    sure_at timestamp with time zone NOT NULL,
+    CONSTRAINT lease_watch_one_row CHECK (one)
+);
+
+COMMENT ON TABLE chat.lease_watch IS 'One row, or none after a crash: from when on a lease that is missing means anything. Its lock is that of whoever sweeps.';
+
+COMMENT ON COLUMN chat.lease_watch.lease IS 'How long a lease lasts.';
+
+COMMENT ON COLUMN chat.lease_watch.swept_at IS 'When somebody last swept.';
+
+COMMENT ON COLUMN chat.lease_watch.sure_at IS 'By then everybody who is connected has been held again, since leases were lost or nobody swept.';
+
 CREATE TABLE chat.log_state (
     one boolean DEFAULT true NOT NULL,
     epoch text,
@@ -219,6 +275,23 @@ CREATE TABLE chat.migration (
 );
 
 COMMENT ON TABLE chat.migration IS 'Schema versions that this database has been through.';
+
+CREATE VIEW chat.online AS
+ SELECT n.user_id,
+    p.login,
+    p.display_name,
+    c.last_seen AS since,
+    n.last_seen,
+    ARRAY( SELECT l.holder
+           FROM chat.lease l
+          WHERE ((l.user_id = n.user_id) AND (l.until > now()))
+          ORDER BY l.holder) AS held_by
+   FROM ((chat.presence_now n
+     JOIN chat.presence c ON ((c.user_id = n.user_id)))
+     JOIN chat.person p ON ((p.id = n.user_id)))
+  WHERE n.online;
+
+COMMENT ON VIEW chat.online IS 'Who is online, and since when; held_by names the daemons that he is connected to, and poll if he polls.';
 
 ALTER TABLE chat.person ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME chat.person_id_seq
@@ -281,6 +354,19 @@ COMMENT ON TABLE chat.stream_ticket IS 'Tickets by which a stream is opened for 
 
 COMMENT ON COLUMN chat.stream_ticket.ticket_hash IS 'SHA-256 of the ticket; the ticket itself is stored nowhere.';
 
+CREATE UNLOGGED TABLE chat.typing (
+    room_id bigint NOT NULL,
+    user_id bigint NOT NULL,
+    state text NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    CONSTRAINT typing_state_valid CHECK ((state = ANY (ARRAY['start'::text, 'stop'::text])))
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE chat.typing IS 'What of a member''s typing was told last, so that it is not told all the time.';
+
+COMMENT ON COLUMN chat.typing.started_at IS 'When a start was last told.';
+
 ALTER TABLE ONLY chat.event ALTER COLUMN id SET DEFAULT nextval('chat.event_id_seq'::regclass);
 
 ALTER TABLE ONLY chat.event
@@ -291,6 +377,12 @@ ALTER TABLE ONLY chat.job
 
 ALTER TABLE ONLY chat.job
     ADD CONSTRAINT job_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY chat.lease
+    ADD CONSTRAINT lease_pkey PRIMARY KEY (user_id, holder);
+
+ALTER TABLE ONLY chat.lease_watch
+    ADD CONSTRAINT lease_watch_pkey PRIMARY KEY (one);
 
 ALTER TABLE ONLY chat.log_state
     ADD CONSTRAINT log_state_pkey PRIMARY KEY (one);
@@ -313,6 +405,9 @@ ALTER TABLE ONLY chat.person
 ALTER TABLE ONLY chat.person
     ADD CONSTRAINT person_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY chat.presence
+    ADD CONSTRAINT presence_pkey PRIMARY KEY (user_id);
+
 ALTER TABLE ONLY chat.prune_mark
     ADD CONSTRAINT prune_mark_pkey PRIMARY KEY (at);
 
@@ -334,6 +429,9 @@ ALTER TABLE ONLY chat.session
 ALTER TABLE ONLY chat.stream_ticket
     ADD CONSTRAINT stream_ticket_pkey PRIMARY KEY (ticket_hash);
 
+ALTER TABLE ONLY chat.typing
+    ADD CONSTRAINT typing_pkey PRIMARY KEY (room_id, user_id);
+
 CREATE INDEX event_room_id_idx ON chat.event USING btree (room_id, xid);
 
 CREATE INDEX event_user_id_idx ON chat.event USING btree (user_id, xid) WHERE (user_id IS NOT NULL);
@@ -347,6 +445,8 @@ CREATE INDEX job_ended_at_idx ON chat.job USING btree (ended_at) WHERE (ended_at
 CREATE INDEX member_user_id_idx ON chat.member USING btree (user_id);
 
 CREATE INDEX person_name_words_idx ON chat.person USING gin (name_words);
+
+CREATE INDEX presence_online_idx ON chat.presence USING btree (user_id) WHERE online;
 
 CREATE INDEX room_created_by_idx ON chat.room USING btree (created_by);
 
@@ -386,6 +486,9 @@ CREATE TRIGGER room_count AFTER INSERT ON chat.room FOR EACH ROW EXECUTE FUNCTIO
 
 CREATE TRIGGER session_tell_end AFTER DELETE ON chat.session REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION chat.session_tell_end();
 
+ALTER TABLE ONLY chat.lease
+    ADD CONSTRAINT lease_user_id_fkey FOREIGN KEY (user_id) REFERENCES chat.person(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY chat.member
     ADD CONSTRAINT member_room_id_fkey FOREIGN KEY (room_id) REFERENCES chat.room_counter(room_id) ON DELETE CASCADE;
 
@@ -397,6 +500,9 @@ ALTER TABLE ONLY chat.message
 
 ALTER TABLE ONLY chat.message
     ADD CONSTRAINT message_sender_id_fkey FOREIGN KEY (sender_id) REFERENCES chat.person(id) ON DELETE SET NULL;
+
+ALTER TABLE ONLY chat.presence
+    ADD CONSTRAINT presence_user_id_fkey FOREIGN KEY (user_id) REFERENCES chat.person(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY chat.room_counter
     ADD CONSTRAINT room_counter_room_id_fkey FOREIGN KEY (room_id) REFERENCES chat.room(id) ON DELETE CASCADE;
@@ -415,4 +521,7 @@ ALTER TABLE ONLY chat.session
 
 ALTER TABLE ONLY chat.stream_ticket
     ADD CONSTRAINT stream_ticket_session_id_fkey FOREIGN KEY (session_id) REFERENCES chat.session(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY chat.typing
+    ADD CONSTRAINT typing_member_fkey FOREIGN KEY (room_id, user_id) REFERENCES chat.member(room_id, user_id) ON DELETE CASCADE;
 
