@@ -43,7 +43,8 @@ bool str_is_uuid(struct slice s);
 void str_hex(const unsigned char *bytes, size_t len, char *out);
 
 /* The other way: exactly 2 * len digits of either case into len bytes. False for anything else. */
-bool str_unhex(struct slice hex, unsigned char *out, size_t len) __attribute__((warn_unused_result));
+bool str_unhex(struct slice hex, unsigned char *out, size_t len)
+    __attribute__((warn_unused_result));
 
 /* Decodes %XX (and, in a query, '+') of s into out, which has room for s.n + 1; *out_len excludes
  * the NUL that it adds. False for a broken escape or an encoded NUL. */

@@ -58,7 +58,7 @@ bool backfill_want(struct backfill *b, int64_t now_ms)
     if (count < BACKFILL_MIN || now_ms < b->off_until_ms) {
         return false;
     }
-    qsort(b->late, count, sizeof *b->late, compare_age);
+    qsort(b->late, count, sizeof(struct handshake *), compare_age);
     b->asked = cursor_copy(&b->late[count / OLDEST_LEFT_OUT]->cursor, &b->from) == CONFAB_OK;
     return b->asked;
 }

@@ -2,7 +2,8 @@
  * feed: see feed.h. One batch of statements is under way at a time, and feed_next decides which is
  * the next one. With anything to ask (round.h) a look is
  *     begin; feed_read; feed_sessions; feed_replay; commit
- * in one snapshot, else feed_read alone. Between looks the doorbell is armed, unless they come thick.
+ * in one snapshot, else feed_read alone. Between looks the doorbell is armed, unless they come
+ * thick.
  */
 #include "feed.h"
 
