@@ -4,9 +4,12 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { Cluster } from '../lib/cluster.js';
 import { Follower } from '../lib/follower.js';
 import { Guest } from '../lib/guest.js';
 import { Person } from '../lib/person.js';
+import { Poller } from '../lib/poller.js';
+import { Random } from '../lib/random.js';
 import { Site } from '../lib/site.js';
 import { straight } from '../lib/ways.js';
 
@@ -162,10 +165,9 @@ describe('with several daemons', () => {
 
   for (const [name, what, crash] of /** @type {const} */ ([
     ['crash', 'crashes, which empties the leases', async () => {
-      const victim = await site.connect();
-      const [{ pid }] = (await victim.query('select pg_backend_pid() as pid')).rows;
+      const [{ pid, watched }] = (await (await site.connect()).query('select pg_backend_pid() as pid, sure_at as watched from chat.lease_watch')).rows;
       process.kill(pid, 'SIGKILL');
-      await site.waitFor(async () => (await site.sql('select from chat.lease_watch')).length === 0);
+      await site.waitFor(async () => (await site.sql('select from chat.lease_watch where sure_at = $1', [watched])).length === 0);
     }],
     ['stop', 'is stopped and started', () => site.restart('postgres')],
     ['away', 'is away for longer than a lease lasts', async () => {
@@ -177,19 +179,19 @@ describe('with several daemons', () => {
   ])) {
     it(`9.3 nobody blinks when PostgreSQL ${what}`, { timeout: 90_000 }, async () => {
       const { all: [alice, bob], room } = await people(`alice-${name}`, `bob-${name}`);
-      const both = [alice.id, bob.id];
+      const both = [alice.id, bob.id].sort((a, b) => a - b);
       const watchers = [alice.stream(), bob.stream({ daemon: 2 })];
       await Promise.all([watchers[0].event('presence.online'), watchers[1].opened()]);
       await at.held(2, alice, bob);
       // Presence is not waited for to be on disk, but a message is, and all that was before it.
       await alice.send(room, 'now it is');
-      const before = watchers.map((reader) => reader.events.filter(({ type }) => /^presence/.test(type)).length);
+      const soFar = watchers.map((reader) => reader.events.filter(({ type }) => /^presence/.test(type)).length);
       await crash();
       assert.deepEqual(await site.waitFor(() => at.online(alice, bob), { timeoutMs: 30_000 }), both, 'asked at once');
       await at.held(2, alice, bob);
       await at.swept();
       assert.deepEqual(await at.online(alice, bob), both);
-      assert.deepEqual(watchers.map((reader) => reader.events.filter(({ type }) => /^presence/.test(type)).length), before, 'nothing was told');
+      assert.deepEqual(watchers.map((reader) => reader.events.filter(({ type }) => /^presence/.test(type)).length), soFar, 'nothing was told');
       watchers[0].close();
       assert.deepEqual((await watchers[1].event('presence.offline', () => true, { timeoutMs: GONE_MS })).data.user, alice.id);
       watchers[1].close();
@@ -238,7 +240,7 @@ describe('with several daemons', () => {
     }
     for (const reader of readers) {
       let isMember = true;
-      for (const { type, data } of reader.events) {
+      for (const { type } of reader.events) {
         if (type === 'member.leave') isMember = false;
         if (type === 'member.join') isMember = true;
         if (/^typing/.test(type)) {
@@ -249,6 +251,27 @@ describe('with several daemons', () => {
       reader.close();
     }
     assert.ok(shown > 0, 'some of it was seen');
+  });
+
+  it('9.1 no typing reaches one who was removed before', { timeout: 60_000 }, async () => {
+    const ROUNDS = 20;
+    const { all: [alice, bob, carol], room } = await people('alice-r', 'bob-r', 'carol-r');
+    const readers = [bob, carol].map((guest) => guest.stream());
+    const [, removed] = readers;
+    await Promise.all(readers.map((reader) => reader.opened()));
+    const typist = await site.connect();
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      await site.sql('delete from chat.typing');
+      // One right after the other, so that the daemon hears of both at once.
+      const removal = typist.query('delete from chat.member where room_id = $1 and user_id = $2', [room, carol.id]);
+      await typist.query(`select chat.typing_tell($1, $2, 'start')`, [room, alice.id]);
+      await removal;
+      await site.waitFor(() => typed(readers[0], alice).length === round, { what: `typing ${round}` });
+      await alice.add(room, carol.id);
+      await site.waitFor(() => removed.events.filter(({ type }) => type === 'room.new').length === round, { what: `return ${round}` });
+    }
+    assert.deepEqual(typed(removed, alice), []);
+    for (const reader of readers) reader.close();
   });
 
   it('9.4 in a large room presence is asked for and not told', { timeout: 60_000 }, async () => {
@@ -273,5 +296,145 @@ describe('with several daemons', () => {
     assert.deepEqual(await active(), all.filter((id) => id !== carol.id));
     assert.deepEqual([told(inLarge, carol), typed(inLarge, carol), typed(inSmall, carol)], [[], [], [`start ${small}`]]);
     for (const reader of [inLarge, inSmall]) reader.close();
+  });
+});
+
+describe('through the web server', () => {
+  /** @type {Site} */
+  let site;
+  before(async () => {
+    site = await Site.start({ front: 'lighttpd', env: { ...ENV, CONFAB_WORKERS: 4 } });
+  });
+  after(() => site?.stop());
+
+  it('9.2 who polls is online; a WebSocket and a long poll are told as well', { timeout: 60_000 }, async () => {
+    const at = helpers(site);
+    const [alice, bob] = await Promise.all([Person.register(site, 'alice'), Person.register(site, 'bob')]);
+    const [carol, dave] = await Promise.all([Guest.register(site, 'carol'), Guest.register(site, 'dave')]);
+    const { id: room } = await alice.createRoom({ name: 'All', members: [bob.id, carol.id, dave.id] });
+    const readers = [bob.stream(), carol.websocket(), dave.poller()];
+    await Promise.all(readers.map((reader) => reader.opened()));
+    await at.held(3, bob, carol, dave);
+
+    const poller = new Poller(new URL('api/v1/events', site.url), { headers: alice.headers() });
+    await Promise.all(readers.map((reader) => reader.event('presence.online', ({ user }) => user === alice.id)));
+    await at.swept();
+    await at.swept();
+    const active = (await bob.call('GET', `rooms/${room}/active?limit=3`));
+    assert.deepEqual([active.items.map((/** @type {any} */ { id }) => id), active.has_more], [[alice.id, bob.id, carol.id], true]);
+    await alice.call('PUT', `rooms/${room}/typing`, { state: 'start' });
+    await Promise.all(readers.map((reader) => reader.event('typing.start', ({ user }) => user.id === alice.id)));
+    poller.close();
+    await Promise.all(readers.map((reader) => reader.event('presence.offline', ({ user }) => user === alice.id, { timeoutMs: GONE_MS })));
+    for (const reader of readers) assert.deepEqual(told(reader, alice), ['online', 'offline']);
+    const { items } = await bob.call('GET', `presence?users=${alice.id},${carol.id},${carol.id},4711`);
+    assert.deepEqual(items.map((/** @type {any} */ { user, online }) => [user, online]), [[alice.id, false], [carol.id, true]]);
+    for (const reader of readers) reader.close();
+  });
+
+  it('typing and who is there are for members', async () => {
+    const [erin, frank] = await Promise.all([Person.register(site, 'erin'), Person.register(site, 'frank')]);
+    const { id: hidden } = await erin.createRoom({ name: 'Hidden' });
+    const { id: open } = await erin.createRoom({ name: 'Open', kind: 'public' });
+    for (const [room, status] of [[hidden, 404], [open, 403]]) {
+      assert.equal((await frank.request('PUT', `rooms/${room}/typing`, { state: 'start' })).status, status);
+      assert.equal((await frank.request('GET', `rooms/${room}/active`)).status, status);
+    }
+    const answer = await erin.request('PUT', `rooms/${open}/typing`, { state: 'other' });
+    assert.deepEqual([answer.status, answer.json.errors.map((/** @type {any} */ { pointer }) => pointer)], [422, ['/state']]);
+    assert.deepEqual(await frank.call('GET', `presence?users=${erin.id}`), { items: [] });
+  });
+});
+
+describe('of many daemons at once', () => {
+  const DAEMONS = 6;
+  const PEOPLE = 20;
+  /** @type {Cluster} */
+  let cluster;
+  /** @type {import('pg').Client[]} */
+  let daemons;
+  /** @type {import('pg').Client} */
+  let observer;
+  /** What was told of each person. @type {Map<number, string[]>} */
+  const heard = new Map();
+  /** @type {number[]} */
+  let users;
+
+  before(async () => {
+    cluster = await Cluster.start();
+    const database = await cluster.database();
+    observer = await cluster.connect(database);
+    daemons = await Promise.all(Array.from({ length: DAEMONS }, () => cluster.connect(database)));
+    const { rows } = await observer.query(`insert into chat.person (login, display_name) select 'p' || i, 'P' from generate_series(1, $1) i returning id::int`, [PEOPLE]);
+    users = rows.map(({ id }) => id);
+    await observer.query(`insert into chat.room (kind, name) values ('public', 'All')`);
+    await observer.query('insert into chat.member (room_id, user_id) select r.id, p.id from chat.room r, chat.person p');
+    observer.on('notification', ({ payload = '' }) => {
+      const [type, user] = payload.split(' ');
+      heard.set(Number(user), [...(heard.get(Number(user)) ?? []), type.replace('presence.', '')]);
+    });
+    await observer.query('listen chat_signal');
+    await observer.query(`insert into chat.lease_watch (lease, swept_at, sure_at) values ('0', now(), now())`);
+  });
+  after(() => cluster?.stop());
+
+  /** @param {number} daemon @param {number[]} people @param {number} [seconds] */
+  async function hold(daemon, people, seconds = 3600) {
+    let rest = people;
+    // Whom another one has locked is to be held again.
+    while (rest.length > 0) {
+      const { rows } = await daemons[daemon].query('select user_id::int as id from chat.feed_presence_hold($1, $2, $3) user_id', [`d${daemon}`, rest, seconds]);
+      rest = rows.map(({ id }) => id);
+    }
+  }
+
+  /** @param {number} daemon @param {number[]} people */
+  function release(daemon, people) {
+    return daemons[daemon].query('select chat.feed_presence_release($1, $2, 0)', [`d${daemon}`, people]);
+  }
+
+  /** @param {number} daemon */
+  function sweep(daemon) {
+    return daemons[daemon].query('select chat.presence_end(500)');
+  }
+
+  async function online() {
+    const { rows } = await observer.query('select user_id::int as id from chat.presence where online order by 1');
+    return rows.map(({ id }) => id);
+  }
+
+  it('9.2 each change is told once', async () => {
+    const all = Array.from({ length: DAEMONS }, (_, daemon) => daemon);
+    for (let round = 1; round <= 10; round += 1) {
+      await Promise.all(all.map((daemon) => hold(daemon, users)));
+      await Promise.all(all.map((daemon) => release(daemon, users)));
+      while ((await online()).length > 0) await Promise.all(all.map(sweep));
+      const expected = Array.from({ length: round }, () => ['online', 'offline']).flat();
+      for (const user of users) assert.deepEqual(heard.get(user), expected);
+    }
+  });
+
+  it('9.2 what was told last is so, whatever happens at once', async (t) => {
+    const seed = Number(process.env.SEED) || Date.now() % 2 ** 32;
+    t.diagnostic(`SEED=${seed}`);
+    const random = new Random(seed);
+    heard.clear();
+    await Promise.all(daemons.map(async (_, daemon) => {
+      for (let n = 0; n < 150; n += 1) {
+        const some = users.filter(() => random.next() < 0.2);
+        const what = random.next();
+        if (what < 0.4) await hold(daemon, some);
+        else if (what < 0.7) await release(daemon, some);
+        else await sweep(daemon);
+      }
+    }));
+    await sweep(0);
+    const { rows } = await observer.query('select distinct user_id::int as id from chat.lease where until > now() order by 1');
+    assert.deepEqual(await online(), rows.map(({ id }) => id), 'online is who has a lease');
+    for (const user of users) {
+      const told = heard.get(user) ?? [];
+      assert.equal(told.at(-1) ?? 'offline', (await online()).includes(user) ? 'online' : 'offline');
+      assert.equal(told.some((what, n) => what === 'offline' && (told[n - 1] ?? 'offline') === 'offline'), false, told.join(' '));
+    }
   });
 });

@@ -103,6 +103,13 @@ export const ENDPOINTS = [
     body: [{ name: 'items', type: 'items', required: true, min: 1, max: 100 }],
     good: { items: [{ room: 1, kind: 'read', seq: 1 }] },
   },
+  {
+    method: 'PUT',
+    path: '/rooms/{room}/typing',
+    body: [{ name: 'state', type: 'text', required: true, max: 5, some: 'start' }],
+    good: { state: 'stop' },
+  },
+  { method: 'GET', path: '/rooms/{room}/active', query: [LIMIT, { name: 'after', type: 'int', min: 0 }] },
   { method: 'GET', path: '/unread' },
   {
     method: 'POST',
@@ -135,6 +142,12 @@ export const ENDPOINTS = [
       { name: 'after', type: 'text', max: 8000 },
       { name: 'rooms', type: 'ids', min: 1, max: 100 },
     ],
+  },
+  {
+    method: 'GET',
+    path: '/presence',
+    query: [{ name: 'users', type: 'ids', required: true, min: 1, max: 200 }],
+    goodQuery: 'users=1',
   },
   { method: 'GET', path: '/health', open: true },
   { method: 'GET', path: '/server', open: true },
