@@ -21,7 +21,9 @@
 #include "round.h"
 #include "signals.h"
 
-#define FEED_LATE_MS       5000 /* without a look for longer than usual: not healthy */
+#define FEED_LATE_MS 5000 /* without a look for longer than usual: not healthy */
+#define FEED_PACE_US                                                                               \
+    3000 /* between two looks, while each finds something: what they cost is shared */
 #define FEED_REFUSED_MS    5    /* until a doorbell that a ringer held is tried again */
 #define FEED_STALL_STEP_MS 5    /* how often a look that waits for readers looks at them */
 #define FEED_STALL_RATE    2000 /* bytes a millisecond: how slow a reader is waited for */
@@ -55,7 +57,7 @@ struct feed {
     struct stats *stats;             /* borrowed */
     struct conns *conns;             /* borrowed */
     struct pg *pg;                   /* owned */
-    struct event tick;
+    struct event tick, pace;
     struct ring ring;
     struct round round;
     struct signals signals;
@@ -324,11 +326,21 @@ static bool somebody_waits(const struct feed *feed)
            sessions_any_held(&feed->conns->sessions);
 }
 
+/* How long it is until the next look, when there is one after the other: each takes the database as
+ * much as several sends, however little it finds. */
+static long rest_us(const struct feed *feed)
+{
+    int64_t rest = feed->asked_us + FEED_PACE_US - clock_us();
+
+    return feed->found && rest > 0 ? (long)rest : 0;
+}
+
 /* Begins the next batch, if nothing is under way and there is anything to do. */
 static void feed_next(struct feed *feed)
 {
     int64_t now = clock_ms();
     bool work = feed->wake || somebody_waits(feed);
+    const struct timeval rest = {0, rest_us(feed)};
 
     if (feed->state != FEED_IDLE) {
         return;
@@ -345,6 +357,8 @@ static void feed_next(struct feed *feed)
         send_probe(feed);
     } else if (work && feed->found && feed->armed) {
         send_disarm(feed);
+    } else if (work && rest.tv_usec > 0) {
+        event_add(&feed->pace, &rest);
     } else if (work) {
         send_look(feed);
     } else if (!feed->armed) {
@@ -490,6 +504,13 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     set_tick(feed, feed->settings->look_interval_ms);
 }
 
+static void on_pace(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    feed_next(arg);
+}
+
 /* ---- For the connections ---- */
 
 static void wake(void *ctx)
@@ -515,6 +536,7 @@ struct feed *feed_new(struct event_base *base, const struct settings *settings, 
     buf_init(&feed->cursor, FEED_CURSOR_BYTES);
     cursor_init(&feed->at);
     event_assign(&feed->tick, base, -1, 0, on_tick, feed);
+    event_assign(&feed->pace, base, -1, 0, on_pace, feed);
     feed->pg = pg_new(base, settings, stats, PG_FOR_FEED, &callbacks, feed);
     if (feed->pg == NULL) {
         feed_free(feed);
@@ -531,6 +553,7 @@ void feed_free(struct feed *feed)
     }
     pg_free(feed->pg);
     event_del(&feed->tick);
+    event_del(&feed->pace);
     round_abandon(&feed->round, false);
     signals_clear(&feed->signals);
     ring_clear(&feed->ring);

@@ -26,6 +26,7 @@
 #define HOUR_MS      3600000
 #define QUEUE_BYTES  65536
 #define BIG_BYTES    10000
+#define REST_MS      3
 #define CURSOR(xmax) "0123abcd-" #xmax ":" #xmax ":"
 
 /* ---- What it answers ---- */
@@ -166,6 +167,16 @@ static void ring(void)
     pg.callbacks.notified(pg.ctx, "chat_event", "");
 }
 
+/* One look after the other: it rests in between, whoever rings. */
+static void rests(void)
+{
+    assert_batch(0);
+    ring();
+    assert_batch(0);
+    now_ms += REST_MS;
+    event_base_loop(base, EVLOOP_ONCE);
+}
+
 /* A client that asks for a stream, to go on from `from` (NULL: from now on). n makes its token. */
 static int client_open(int n, const char *from)
 {
@@ -297,9 +308,11 @@ static void test_looks_on_until_nothing_is_new(void **state)
     comes_up();
     row_event("11", "7", "{}");
     look_over(CURSOR(12));
+    rests();
     assert_batch(1, PG_FEED_READ);
     row_event("12", "7", "{}");
     look_over(CURSOR(13));
+    rests();
     assert_batch(1, PG_FEED_READ);
     falls_asleep(CURSOR(13));
 }
@@ -331,9 +344,11 @@ static void test_disarms_when_busy(void **state)
     look_over(CURSOR(12));
     assert_batch(1, PG_RING_DISARM);
     batch_over(true);
+    rests();
     assert_batch(1, PG_FEED_READ);
     row_event("12", "7", "{}");
     look_over(CURSOR(13));
+    rests();
     assert_batch(1, PG_FEED_READ);
     falls_asleep(CURSOR(13));
 }
