@@ -52,8 +52,11 @@ static void item_free(struct ops_item *item)
 
 static void queue_clear_all(struct ops_queue *q)
 {
-    while (!list_empty(&q->due)) {
-        item_free(list_entry(q->due.next, struct ops_item, link));
+    struct list *node, *tmp;
+
+    list_for_each_safe(node, tmp, &q->due)
+    {
+        item_free(list_entry(node, struct ops_item, link));
     }
     for (int i = 0; i < q->asked_count; i++) {
         if (q->asked[i] != NULL) {

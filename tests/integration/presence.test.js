@@ -432,9 +432,9 @@ describe('of many daemons at once', () => {
     const { rows } = await observer.query('select distinct user_id::int as id from chat.lease where until > now() order by 1');
     assert.deepEqual(await online(), rows.map(({ id }) => id), 'online is who has a lease');
     for (const user of users) {
-      const told = heard.get(user) ?? [];
-      assert.equal(told.at(-1) ?? 'offline', (await online()).includes(user) ? 'online' : 'offline');
-      assert.equal(told.some((what, n) => what === 'offline' && (told[n - 1] ?? 'offline') === 'offline'), false, told.join(' '));
+      const changes = heard.get(user) ?? [];
+      assert.equal(changes.at(-1) ?? 'offline', (await online()).includes(user) ? 'online' : 'offline');
+      assert.equal(changes.some((what, n) => what === 'offline' && (changes[n - 1] ?? 'offline') === 'offline'), false, changes.join(' '));
     }
   });
 });

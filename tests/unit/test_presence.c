@@ -47,8 +47,8 @@ static int set_up(void **state)
     assert_non_null(work);
     hub_init(&hub, deliver);
     presence_init(&presence, &settings, work, &hub);
-    chores_init(&chores, &settings, work);
-    chores.prune_ms = INT64_MAX;
+    chores_init(&chores, &settings, "test", work);
+    chores.prune_ms = chores.housekeep_ms = INT64_MAX;
     work_start(work);
     return 0;
 }
