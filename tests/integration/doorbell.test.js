@@ -35,9 +35,9 @@ function asleep(site, daemons = 1) {
 /** A figure of the daemon, as it is now. @param {Site} site @param {string} name */
 async function figure(site, name) {
   const lines = () => site.log('pushd').match(/ stats .*$/gm) ?? [];
-  const before = lines().length;
+  const count = lines().length;
   site.signal('pushd', 'SIGUSR1');
-  await site.waitFor(() => lines().length > before, { what: 'the figures' });
+  await site.waitFor(() => lines().length > count, { what: 'the figures' });
   return Number(new RegExp(` ${name}=(\\d+)`).exec(lines().at(-1) ?? '')?.[1] ?? 0);
 }
 
@@ -133,7 +133,8 @@ describe('rung for', () => {
     await asleep(site);
     const rings = await figure(site, 'rings');
     const psql = spawn('psql', ['-X', '-q', '-d', site.conninfo('confab_admin'), '-c', '\\copy chat.message (room_id, sender_id, body) from stdin']);
-    psql.stdin.end(`${room}\t${alice.id}\tmany\n`.repeat(9_999) + `${room}\t${alice.id}\tthe last of many\n`);
+    const bodies = [...Array(9_999).fill('many'), 'the last of many'];
+    psql.stdin.end(bodies.map((body) => `${room}\t${alice.id}\t${body}\n`).join(''));
     await shows(reader, 'the last of many');
     await asleep(site);
     assert.equal((await figure(site, 'rings')) - rings, 1);
