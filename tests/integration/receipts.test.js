@@ -395,7 +395,7 @@ test('receipts of several rooms wait for one after the other, in the same order 
       assert.equal((await waiting).outcome, '200');
     }
   }
-  assert.deepEqual(others, [null, null, 'busy', 'busy'], 'who waits for the second has the first, and never the other way round');
+  assert.deepEqual(others, [null, null, 'room_busy', 'room_busy'], 'who waits for the second has the first, and never the other way round');
 });
 
 /**
