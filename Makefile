@@ -150,7 +150,23 @@ build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $$(FUZZED_$$*)
 	clang $(CPPFLAGS) $(LIB_CFLAGS) -g -O1 $(C_FLAGS) -fsanitize=fuzzer,address,undefined \
 		-fno-sanitize-recover=all -o $@ $^ $(UNIT_LDLIBS)
 
--include $(patsubst %.c,build/release/%.d,$(COMMON_SRC) $(FCGI_SRC) $(PUSH_SRC))
+# What the benchmarks are made with.
+BENCH_LOAD  := tests/bench/load.c tests/bench/hist.c tests/bench/ledger.c tests/bench/net.c \
+	tests/bench/options.c tests/bench/readers.c tests/bench/writers.c
+BENCH_IDEAL := tests/bench/ideal.c
+BENCH_PROGRAMS := build/bench/load build/bench/ideal build/bench/slow_sync.so
+
+build/bench/load: $(patsubst %.c,build/release/%.o,$(BENCH_LOAD) $(COMMON_SRC))
+build/bench/ideal: $(patsubst %.c,build/release/%.o,$(BENCH_IDEAL) $(COMMON_SRC))
+build/bench/load build/bench/ideal:
+	@mkdir -p $(@D)
+	$(CC) $(release_LDFLAGS) $(LDFLAGS) -o $@ $^ $(PUSH_LDLIBS)
+
+build/bench/slow_sync.so: tests/bench/slow_sync.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(C_FLAGS) -O2 -fPIC -shared -o $@ $<
+
+-include $(patsubst %.c,build/release/%.d,$(COMMON_SRC) $(FCGI_SRC) $(PUSH_SRC) $(BENCH_LOAD) $(BENCH_IDEAL))
 -include $(patsubst %.c,build/san/%.d,$(COMMON_SRC) $(FCGI_SRC) $(PUSH_SRC)) $(UNIT_PROGRAMS:%=%.d)
 
 # ---- Running ----
@@ -204,8 +220,10 @@ soak: deps all ## faults at random, with long absences (SOAK_S seconds, SEED)
 lint: deps ## formatting, static analysis and the house rules
 	@tests/lint/lint
 
-bench: deps build/release/confab.fcgi build/release/confab-pushd ## how long a message takes, and how many go through
-	@BUILD=build/release tests/bench/run
+# Among the peers is a web server, which nothing else needs.
+bench: deps build/release/confab.fcgi build/release/confab-pushd $(BENCH_PROGRAMS) ## figures beside peers' (BENCH=fanout: one part of them)
+	@tools/install-deps bench
+	@BUILD=build/release tests/bench/run $(BENCH)
 
 # ---- Installing ----
 
