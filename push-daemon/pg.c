@@ -448,8 +448,8 @@ static bool pause_after_slice(struct pg *pg)
 
 static void take_results(struct pg *pg)
 {
-    take_notifies(pg);
     while (pg->drop == NULL && pg->batch_open && !PQisBusy(pg->conn)) {
+        take_notifies(pg); /* what came before the result is told before it */
         if (pause_after_slice(pg)) {
             return;
         }
@@ -461,8 +461,8 @@ static void take_results(struct pg *pg)
             take_result(pg, result);
             PQclear(result);
         }
-        take_notifies(pg);
     }
+    take_notifies(pg);
 }
 
 /* Everything that libpq has by now. */
