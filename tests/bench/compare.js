@@ -8,7 +8,8 @@ import { median } from './report.js';
 
 const BODY_BYTES = 200;
 const PACE_US = 200;
-const CALIBRATIONS = 4;
+const CALIBRATIONS = 20;
+const CLOSE_BYTES = 2;
 
 /**
  * @typedef {object} How     each server is measured
@@ -69,13 +70,20 @@ export class Runner {
     this.load = loadFor(server, [{ readers, rooms }], 0, requests);
   }
 
-  /** Finds out the bytes of a delivery with one message under way, or makes them as many as are wanted. @param {number} [wanted] */
+  /**
+   * Finds out the bytes of a delivery with one message under way, once nothing else is sent any more (a Confab tells who is
+   * online now), or makes them as many as are wanted.
+   *
+   * @param {number} [wanted]
+   */
   async calibrate(wanted) {
     for (let tries = 0; tries < CALIBRATIONS; tries++) {
       const { bytes, deliveries } = await this.load.run({ seconds: 1, bytes: this.bodyBytes, window: 1 });
+      const before = this.bytes;
       this.bytes = Math.round(bytes / deliveries);
-      if (wanted === undefined || this.bytes === wanted) break;
-      this.bodyBytes += wanted - this.bytes;
+      if (Math.abs(this.bytes - (wanted ?? before)) <= CLOSE_BYTES) break;
+      // What is sent beside would be taken for the message's own.
+      if (wanted !== undefined && Math.abs(this.bytes - before) <= CLOSE_BYTES) this.bodyBytes += wanted - this.bytes;
     }
   }
 

@@ -4,15 +4,23 @@
  * an error when a reader misses a message, gets one twice or in another order than others.
  *
  * It is told what to do by lines on its standard input, each answered by one line of JSON:
- *   connect under_way=N [cursor=TEXT]   all readers connect; answered when they are in, and
- *                                       have got all that is under way
- *   drop                                all readers close
- *   pong                                all readers, being WebSockets, say that they live
- *   run seconds=N bytes=N [window=N] [rate=N] [rows=N] [random=1]
- *                                       messages with a text of so many bytes: `window` of them
- * under way, or so many a second whatever happens; several in one INSERT send count=N bytes=N
- * [rows=N]       so many messages, answered when the server has them The options are in options.c;
- * the runner is bench.js.
+ *
+ *   connect under_way=N [cursor=TEXT]
+ *     All readers connect; answered when they are in, and have got all that is under way.
+ *   drop
+ *     All readers close.
+ *   pong
+ *     All readers, being WebSockets, say that they live.
+ *   run seconds=N bytes=N [window=N] [rate=N] [rows=N] [random=1] [pace_us=N]
+ *     Messages with a text of so many bytes: `window` of them under way, or `rate` a second,
+ *     whatever happens; so many rows in one INSERT; into the rooms in turn, or at random.
+ *     pace_us: a sleep before each look at the sockets. Who sends to a sleeping reader on his
+ *     own machine pays for waking it, the more often the slower he is; far readers cost him
+ *     nothing.
+ *   send count=N bytes=N [rows=N]
+ *     So many messages, answered when the server has them.
+ *
+ * The options are in options.c; the runner is bench.js.
  */
 #include <jansson.h>
 #include <stdio.h>

@@ -59,7 +59,7 @@ export async function populate(site, groups, senders) {
   }
   await client.query(SENDERS, [readers, senders]);
   await client.query('alter table chat.member enable trigger member_tell_join');
-  await client.query('vacuum analyze');
+  await client.query('analyze chat.person, chat.session, chat.room, chat.room_counter, chat.member');
   const { rows } = await client.query(`select id::int from chat.person where login = 'bench-${readers}'`);
   return { firstRoom, firstSender: rows[0].id, readers };
 }
