@@ -5,10 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,27 +162,6 @@ static bool open_tcp(struct bound *b, const char *address, const struct bound_ki
     return good;
 }
 
-/*
- * Has the kernel drop whoever begins to connect (a SYN without ACK, in the flags of the TCP
- * header), while those who began before get through: closing the socket would reset them. Who was
- * dropped tries again within a second, at another process of the same port if there is one.
- */
-static void refuse_tcp(int fd)
-{
-    enum { FLAGS_AT = 13, SYN = 0x02, ACK = 0x10 };
-    struct sock_filter code[] = {
-        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, FLAGS_AT),
-        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, SYN | ACK),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYN, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, 0),
-        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
-    };
-    const struct sock_fprog program = {sizeof code / sizeof *code, code};
-
-    /* Where the kernel cannot, the last who connect are reset. */
-    (void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
-}
-
 /* ---- Both ---- */
 
 static bool is_unix(const char *address)
@@ -238,11 +215,8 @@ static void remove_file(struct bound *b)
     b->path = NULL;
 }
 
-void bound_shut(struct bound *b)
+void bound_hide(struct bound *b)
 {
-    if (b->is_tcp) {
-        refuse_tcp(b->fd);
-    }
     remove_file(b);
 }
 

@@ -41,8 +41,9 @@ bool bound_open(struct bound *b, const char *address, const struct bound_kind *k
  * closed. */
 bool bound_adopt(struct bound *b, int fd) __attribute__((warn_unused_result));
 
-/* Lets nobody new in; who waits can still be accepted. */
-void bound_shut(struct bound *b);
+/* Removes the file already, so that nobody new gets in; who waits can still be accepted. Over TCP
+ * nothing of that kind can be done. */
+void bound_hide(struct bound *b);
 
 /* The file of address, if that has one, is ours from now on, provided that it is still this one.
  * Out of memory it is left behind at the end. */

@@ -11,16 +11,15 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-#include "clock.h"
 #include "common/log.h"
 
 #define SOCKET_MODE       0660
 #define SEND_BUFFER_BYTES 131072 /* what the kernel may hold for one slow reader */
 #define TCP_GIVE_UP_MS    60000  /* unacknowledged for longer: the peer is gone */
-#define SHUT_STEP_MS      10     /* between looks at who still comes */
+#define LEAVE_STEP_MS     10     /* between two lots of those who are accepted last */
 
 static const struct timeval pause_time = {LISTENER_PAUSE_MS / 1000, LISTENER_PAUSE_MS % 1000};
-static const struct timeval shut_step = {0, SHUT_STEP_MS * 1000};
+static const struct timeval leave_step = {0, LEAVE_STEP_MS * 1000};
 
 /* ---- Accepting ---- */
 
@@ -104,15 +103,12 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 
 /* ---- The last ones ---- */
 
-/* Over TCP somebody may be between the first and the last packet of connecting. */
 static void accept_rest(struct listener *l)
 {
-    int64_t wait_ms = l->bound.is_tcp ? LISTENER_SHUT_MS : 0;
-
-    if (accept_some(l) == ACCEPTED_ALL && clock_ms() - l->shut_ms >= wait_ms) {
+    if (accept_some(l) == ACCEPTED_ALL) {
         listener_close(l);
     } else {
-        event_add(&l->timer, &shut_step);
+        event_add(&l->timer, &leave_step);
     }
 }
 
@@ -122,7 +118,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    if (l->state == LISTENER_SHUT) {
+    if (l->state == LISTENER_LEAVING) {
         accept_rest(l);
     } else {
         listener_begin(l);
@@ -207,9 +203,8 @@ void listener_stop(struct listener *l)
         return;
     }
     event_del(&l->io);
-    bound_shut(&l->bound);
-    l->state = LISTENER_SHUT;
-    l->shut_ms = clock_ms();
+    bound_hide(&l->bound);
+    l->state = LISTENER_LEAVING;
     accept_rest(l);
 }
 

@@ -17,15 +17,14 @@
 #define LISTENER_BACKLOG    4096
 #define LISTENER_QUOTA      128  /* accepted in one turn of the loop */
 #define LISTENER_PAUSE_MS   1000 /* without descriptors */
-#define LISTENER_SHUT_MS    500  /* for those who were connecting when the door was shut */
 #define LISTENER_FD_RESERVE 64   /* descriptors that clients never get */
 
 enum listener_state {
     LISTENER_CLOSED,
     LISTENER_OPEN, /* who comes waits */
     LISTENER_ACCEPTING,
-    LISTENER_PAUSED, /* for want of descriptors */
-    LISTENER_SHUT,   /* nobody new gets in; who waits is accepted, then it is closed */
+    LISTENER_PAUSED,  /* for want of descriptors */
+    LISTENER_LEAVING, /* who waits is accepted, then it is closed */
 };
 
 struct listener {
@@ -33,7 +32,6 @@ struct listener {
     struct bound bound;
     struct event io, timer;
     enum listener_state state;
-    int64_t shut_ms; /* when the door was shut */
     size_t conn_max; /* connections that the limit of descriptors leaves room for */
 };
 
@@ -50,8 +48,9 @@ bool listener_adopt(struct listener *l, int fd) __attribute__((warn_unused_resul
 
 /* From now on connections are accepted. */
 void listener_begin(struct listener *l);
-/* Nobody new gets in. A socket that others have too is left to them with all who wait in it; else
- * these are accepted, which takes some turns of the loop; then it is closed. */
+/* A socket that others have too is left to them with all who wait in it. Else these are accepted,
+ * which may take some turns of the loop; then it is closed. Over TCP who connects in the very
+ * moment of closing is reset. */
 void listener_stop(struct listener *l);
 /* At once. */
 void listener_close(struct listener *l);

@@ -183,7 +183,7 @@ static void leave(struct takeover *t)
 {
     log_info("takeover done pid=%d", (int)t->peer_pid);
     t->hooks.leave(t->hooks.ctx);
-    takeover_end(t); /* at which the successor knows that nothing is held any more */
+    takeover_end(t);
 }
 
 /* The successor is gone before it served. */
@@ -383,7 +383,7 @@ void takeover_end(struct takeover *t)
         bound_disown(&t->listener->bound);
     }
     event_del(&t->look);
-    drop_peer(t);
     close_door(t);
+    drop_peer(t); /* the last of all, since it tells that nothing is held any more */
     t->state = TAKEOVER_OFF;
 }
