@@ -25,9 +25,9 @@
 #define REFILL_MS 50
 
 struct ws {
-    struct ws_reader reader;
-    struct ops_of_conn ops; /* that it waits for answers to */
-    int64_t heard_ms;       /* when something came last */
+    struct ws_reader *reader; /* owned; NULL between messages, when there is nothing to keep */
+    struct ops_of_conn ops;   /* that it waits for answers to */
+    int64_t heard_ms;         /* when something came last */
     int64_t
         allowed_ms; /* until when what it may send is used up: at most BURST * REFILL_MS ahead */
 };
@@ -85,7 +85,7 @@ static bool beat(struct conn *c)
         conn_close(c, REASON_PEER);
         return false;
     }
-    return queue_frame(c, WS_PING, (struct slice){NULL, 0});
+    return conn_push(c, c->set->ping);
 }
 
 /* ---- What clients say ---- */
@@ -158,17 +158,14 @@ static bool is_allowed(struct ws *ws, int64_t now_ms)
     return ws->allowed_ms <= now_ms + BURST * REFILL_MS;
 }
 
-static void take(struct conn *c, char *bytes, size_t n)
+/* All messages that end in what came. May close c. */
+static void read_messages(struct conn *c, struct ws_reader *r, char *bytes, size_t n)
 {
     struct ws_message m;
     enum confab_err err = CONFAB_OK;
 
-    if (c->state == CONN_DRAINING) {
-        return; /* nothing counts after our close, which an end with unread bytes would take away */
-    }
-    c->ws->heard_ms = clock_ms();
-    while (err == CONFAB_OK && (c->state == CONN_WAITING || c->state == CONN_LIVE)) {
-        err = ws_read(&c->ws->reader, &bytes, &n, &m);
+    while (err == CONFAB_OK && c->state != CONN_DRAINING && c->state != CONN_CLOSED) {
+        err = ws_read(r, &bytes, &n, &m);
         if (err == CONFAB_OK && !is_allowed(c->ws, c->ws->heard_ms)) {
             close_with(c, reason_close_code(REASON_FLOOD), slice_of(reason_word(REASON_FLOOD)),
                        REASON_FLOOD);
@@ -183,12 +180,57 @@ static void take(struct conn *c, char *bytes, size_t n)
     }
 }
 
+/* Between messages, which is nearly always, a connection has no reader: one is made of what a
+ * message leaves unfinished. */
+static void take(struct conn *c, char *bytes, size_t n)
+{
+    struct ws_reader r;
+
+    if (c->state == CONN_DRAINING) {
+        return; /* nothing counts after our close, which an end with unread bytes would take away */
+    }
+    ws_reader_init(&r, MESSAGE_MAX_BYTES);
+    if (c->ws->reader != NULL) {
+        r = *c->ws->reader;
+        free(c->ws->reader);
+        c->ws->reader = NULL;
+    }
+    c->ws->heard_ms = clock_ms();
+    read_messages(c, &r, bytes, n);
+    if (c->state == CONN_CLOSED || c->state == CONN_DRAINING || ws_reader_is_idle(&r)) {
+        ws_reader_clear(&r);
+        return;
+    }
+    c->ws->reader = malloc(sizeof r);
+    if (c->ws->reader == NULL) {
+        ws_reader_clear(&r);
+        conn_close(c, REASON_MEMORY);
+        return;
+    }
+    *c->ws->reader = r;
+}
+
+struct msg *conn_ws_ping(void)
+{
+    struct buf b;
+
+    buf_init(&b, WS_HEAD_MAX_BYTES);
+    ws_put_frame(&b, WS_PING, (struct slice){NULL, 0});
+    struct msg *m = msg_from_buf(&b);
+
+    buf_clear(&b);
+    return m;
+}
+
 /* ---- As a transport ---- */
 
 static void closed(struct conn *c)
 {
+    if (c->ws != NULL && c->ws->reader != NULL) {
+        ws_reader_clear(c->ws->reader);
+        free(c->ws->reader);
+    }
     if (c->ws != NULL) {
-        ws_reader_clear(&c->ws->reader);
         ops_of_conn_clear(&c->ws->ops);
     }
     free(c->ws);
@@ -233,7 +275,6 @@ bool conn_ws_open(struct conn *c, struct slice key)
         conn_close(c, REASON_MEMORY);
         return false;
     }
-    ws_reader_init(&c->ws->reader, MESSAGE_MAX_BYTES);
     ops_of_conn_init(&c->ws->ops);
     c->ws->heard_ms = clock_ms();
     conn_set_transport(c, &transport);

@@ -12,6 +12,9 @@
 /* Answers 101 to an opening handshake with that key. False: closed. */
 bool conn_ws_open(struct conn *c, struct slice key);
 
+/* The shared ping; NULL: out of memory. */
+struct msg *conn_ws_ping(void);
+
 /* Tells the client what became of its op. */
 void conn_ws_answer(struct conn *c, const struct op *op, enum confab_err err);
 

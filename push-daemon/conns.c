@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "common/log.h"
 #include "conn_sse.h"
+#include "conn_ws.h"
 #include "said.h"
 
 #define CURSOR_TEXT_MAX_BYTES 32768
@@ -71,7 +72,8 @@ bool conns_init(struct conns *set, struct event_base *base, const struct setting
     buf_init(&set->cursor, CURSOR_TEXT_MAX_BYTES);
     set->padding = conn_sse_padding();
     set->beat = conn_sse_beat();
-    return set->padding != NULL && set->beat != NULL &&
+    set->ping = conn_ws_ping();
+    return set->padding != NULL && set->beat != NULL && set->ping != NULL &&
            event_assign(&set->tick, base, -1, EV_PERSIST, on_tick, set) == 0 &&
            event_assign(&set->flush, base, -1, 0, on_flush, set) == 0 &&
            event_assign(&set->reap, base, -1, 0, on_reap, set) == 0 &&
@@ -97,6 +99,7 @@ void conns_clear(struct conns *set)
     msg_unref(set->mark);
     msg_unref(set->padding);
     msg_unref(set->beat);
+    msg_unref(set->ping);
 }
 
 void conns_schedule_flush(struct conns *set)

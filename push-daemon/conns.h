@@ -57,6 +57,7 @@ struct conns {
     struct msg *mark;    /* counted; made from cursor when first needed, else NULL */
     struct msg *padding; /* counted; the opening comment */
     struct msg *beat;    /* counted; the comment that is a heartbeat when a mark cannot be */
+    struct msg *ping;    /* counted; a WebSocket's */
     size_t count;        /* of open connections */
     size_t congested;    /* live ones with much pending */
     uint64_t last_id;
