@@ -110,7 +110,7 @@ static void end_ids(struct presence *p, struct buf *params, int64_t seconds)
 
 static bool is_due(const struct presence *p, const struct presence_user *user, int64_t now_ms)
 {
-    return user->since_ms == 0 || user->since_ms < p->lost_ms ||
+    return user->since_ms == 0 ||
            now_ms - user->since_ms >= p->settings->presence_lease_s * MS_PER_S / RENEWALS;
 }
 
@@ -241,13 +241,13 @@ static void take_swept(void *ctx, const struct pg_row *row)
     }
 }
 
-/* A database that was away learns first that it was, by a sweep, and then who is here. */
+/* A database that was away learns first that it was, by a sweep, and then who is here: it then
+ * waits for all renewals before it takes a missing lease for a sign. */
 static void up(void *ctx)
 {
     struct presence *p = ctx;
 
-    p->sweep_ms = p->again_ms = 0;
-    p->lost_ms = clock_ms();
+    p->sweep_ms = 0;
 }
 
 /* ---- Life ---- */

@@ -38,7 +38,6 @@ struct presence {
     char name[PRESENCE_NAME_BYTES];  /* the holder of this process's leases: new with each start */
     struct map users;                /* by id; owns struct presence_user, in presence.c */
     struct list states[PRESENCE_STATE_MAX];
-    int64_t lost_ms;  /* leases from before may have been lost: they are due */
     int64_t hold_ms;  /* when to hold more */
     int64_t sent_ms;  /* when those were held whom a statement under way holds */
     int64_t again_ms; /* when those who could not be held are tried again */
