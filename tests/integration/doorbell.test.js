@@ -92,7 +92,10 @@ describe('rung for', () => {
     const writes = [
       ['a message', sendOf(alice, room, 'by REST'), 'message.new'],
       ['a join', requestOf(alice, 'PUT', `/rooms/${team}/members/${bob.id}`), 'room.new'],
+      ['a delivery', requestOf(bob, 'PUT', `/rooms/${room}/delivered`, { seq: 1 }), 'receipt.delivered'],
       ['a mark', requestOf(bob, 'PUT', `/rooms/${room}/read`, { seq: 1 }), 'receipt.read'],
+      ['another message', sendOf(alice, room, 'again by REST'), 'message.new'],
+      ['marks', requestOf(bob, 'POST', '/receipts', { items: [{ room, kind: 'read', seq: 2 }] }), 'receipt.read'],
       ['a leave', requestOf(bob, 'DELETE', `/rooms/${team}/members/${bob.id}`), 'member.leave'],
       ['a dialog', requestOf(carol, 'PUT', `/dialogs/${bob.id}`), 'room.new'],
       ['a room', requestOf(carol, 'POST', '/rooms', { kind: 'private', name: 'Three', members: [bob.id] }), 'room.new'],
