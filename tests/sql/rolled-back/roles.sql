@@ -65,13 +65,15 @@ select lives_ok($$select chat.feed_tickets('{1}', '{x}')$$, 'the daemon redeems 
 select lives_ok($$select chat.feed_receipts('{1}', '{1}', '{1}', '{read}', '{1}')$$, 'it tells receipts');
 select lives_ok($$select chat.housekeep('daemon'), chat.job_claim('{x}', 'daemon', '1 minute', 1), chat.job_done(1, 'daemon'), chat.job_fail(1, 'daemon', '')$$,
   'it keeps house, and does jobs');
+select lives_ok($$select chat.feed_presence_hold('d', '{1}', 60), chat.feed_presence_release('d', '{1}', 30), chat.feed_presence_sweep(60)$$, 'it says who is there');
 select throws_ok($$select chat.job_add('x')$$, '42501', null, 'which it does not add');
 select throws_ok('delete from chat.job', '42501', null, 'nor delete');
 select throws_ok($$select chat.api_me(pg_temp.token('alice'))$$, '42501', null, 'the daemon does not call the API');
 
 set local role confab_admin;
-select lives_ok('select from chat.person, chat.room, chat.member, chat.message, chat.session, chat.event, chat.room_counter, chat.job, chat.stream_ticket',
+select lives_ok('select from chat.person, chat.room, chat.member, chat.message, chat.session, chat.event, chat.room_counter, chat.job, chat.stream_ticket, chat.presence, chat.lease, chat.typing',
   'the administrator reads every table');
+select lives_ok('select * from chat.online', 'he sees who is online');
 select lives_ok(format($$insert into chat.message (room_id, sender_id, body) values (%s, %s, 'from the console')$$, :room, :alice),
   'the administrator writes a message by a plain INSERT');
 select lives_ok(format('delete from chat.member where room_id = %s and user_id = %s', :room, :bob), 'he removes a member');
