@@ -111,11 +111,10 @@ test('the private address is bounded, and never in the way', { timeout: 60_000 }
 
   const idle = await ask({ path: admin }, Array.from({ length: 2 * CONNECTIONS_MAX - 1 }, () => 'GET /health HTTP/1.1\r\n'));
   const asked = request(new URL('/health', DAEMON_URL), { socketPath: admin });
-  assert.equal((await asked).status, 200);
-  const ended = () => idle.filter((client) => client.closed).length;
-  await waitFor(() => ended() >= CONNECTIONS_MAX, { what: 'the end of those who were first' });
-  assert.ok(ended() < idle.length, 'the others have had their turn no longer than who asked something');
+  const ended = asked.then(() => idle.filter((client) => client.closed).length);
   await waitFor(() => idle.every((client) => client.closed), { what: 'the end of those who ask nothing', timeoutMs: 30_000 });
+  assert.equal((await asked).status, 200);
+  assert.ok((await ended) >= CONNECTIONS_MAX, 'who comes waits');
   for (const [text, status] of [
     [`GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(5000)}\r\n\r\n`, 400],
     ['GET /health HTTP/1.1\n\n', 400],
