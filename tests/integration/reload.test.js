@@ -25,6 +25,7 @@ let alice;
 /** @type {string} */
 let conf;
 let reloads = 0;
+let guests = 0;
 let patienceMs = NOT_YET_MS;
 /** @type {() => void} */
 let freePort;
@@ -193,6 +194,19 @@ const TABLE = [
       const often = await inTime(() => heard > 2);
       await client.query('unlisten *');
       return often;
+    },
+  },
+  {
+    set: { presence_grace_s: '1' },
+    holds: async () => {
+      const guest = await Guest.register(site, `guest${(guests += 1)}`);
+      const lease = (/** @type {string} */ seconds) =>
+        inTime(async () => (await site.sql(`select from chat.lease where user_id = $1 and until - seen_at <= make_interval(secs => $2)`, [guest.id, seconds])).length > 0);
+      const stream = guest.stream();
+      await stream.opened();
+      await lease('3600');
+      stream.close();
+      return lease('1');
     },
   },
   {
