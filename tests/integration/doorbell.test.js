@@ -8,12 +8,11 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { cgi, program, Worker } from '../lib/fcgi.js';
-import { DAEMON_URL, Guest } from '../lib/guest.js';
+import { cgi, Worker } from '../lib/fcgi.js';
+import { Guest } from '../lib/guest.js';
+import { metric, scrape } from '../lib/metrics.js';
 import { Site } from '../lib/site.js';
-import { SseReader } from '../lib/sse.js';
 import { pause } from '../lib/wait.js';
 
 const KEYS = 64;
@@ -32,13 +31,9 @@ function asleep(site, daemons = 1) {
   });
 }
 
-/** A figure of the daemon, as it is now. @param {Site} site @param {string} name */
-async function figure(site, name) {
-  const lines = () => site.log('pushd').match(/ stats .*$/gm) ?? [];
-  const count = lines().length;
-  site.signal('pushd', 'SIGUSR1');
-  await site.waitFor(() => lines().length > count, { what: 'the figures' });
-  return Number(new RegExp(` ${name}=(\\d+)`).exec(lines().at(-1) ?? '')?.[1] ?? 0);
+/** What the daemon has counted so far. @param {Site} site @param {'rings' | 'looks' | 'events'} name */
+async function counted(site, name) {
+  return metric(await scrape(site.adminSocket), `confab_${name}_total`);
 }
 
 /** @param {Guest} guest @param {string} method @param {string} path @param {object} [body] */
@@ -52,7 +47,7 @@ function sendOf(guest, room, body) {
   return requestOf(guest, 'POST', `/rooms/${room}/messages`, { body, client_id: randomUUID() });
 }
 
-/** @param {SseReader} reader @param {string} body */
+/** @param {import('../lib/sse.js').SseReader} reader @param {string} body */
 function shows(reader, body) {
   return reader.event('message.new', ({ message }) => message.body === body);
 }
@@ -136,12 +131,12 @@ describe('rung for', () => {
     const { alice } = we;
     const room = await alice.createRoom('Nobody listens');
     await asleep(site);
-    const [rings, events] = [await figure(site, 'rings'), await figure(site, 'events')];
+    const [rings, events] = [await counted(site, 'rings'), await counted(site, 'events')];
     const psql = spawn('psql', ['-X', '-q', '-d', site.conninfo('confab_admin'), '-c', '\\copy chat.message (room_id, sender_id, body) from stdin']);
     psql.stdin.end(`${room}\t${alice.id}\tone of many\n`.repeat(ROWS));
-    await site.waitFor(async () => (await figure(site, 'events')) === events + ROWS, { what: 'the daemon to read them', timeoutMs: 30_000 });
+    await site.waitFor(async () => (await counted(site, 'events')) === events + ROWS, { what: 'the daemon to read them', timeoutMs: 30_000 });
     await asleep(site);
-    assert.equal((await figure(site, 'rings')) - rings, 1);
+    assert.equal((await counted(site, 'rings')) - rings, 1);
   });
 
   test('a key that was in use when the daemon wanted to sleep is taken later', async () => {
@@ -154,7 +149,7 @@ describe('rung for', () => {
     await site.begin('pushd');
     const reader = we.bob.stream();
     await reader.opened();
-    await site.waitFor(async () => (await figure(site, 'looks')) > 10, { what: 'the daemon to look again and again' });
+    await site.waitFor(async () => (await counted(site, 'looks')) > 10, { what: 'the daemon to look again and again' });
     assert.deepEqual(await site.sql(`select ${HELD}`), []);
     await ringer.query('select pg_advisory_unlock(chat.ring_class(), $1)', [key]);
     await asleep(site);
@@ -166,22 +161,16 @@ describe('rung for', () => {
   test('by several daemons, each for itself', async () => {
     const { alice, bob, room } = we;
     await asleep(site);
-    const socket = join(site.socketDir, 'other.sock');
-    const other = spawn(program('confab-pushd'), ['-c', site.conf], {
-      env: { CONFAB_PUSH_LISTEN: `unix:${socket}` },
-      stdio: 'ignore',
-    });
-    const ended = new Promise((resolve) => other.once('exit', resolve));
+    await site.begin('pushd2');
     await asleep(site, 2);
-    const readers = [bob.stream(), new SseReader(new URL('/stream', DAEMON_URL), { headers: bob.headers(), socketPath: socket })];
+    const readers = [bob.stream(), bob.stream({ daemon: 2 })];
     for (const reader of readers) await reader.opened();
     for (const body of ['for both', 'for both again']) {
       await asleep(site, 2);
       assert.equal((await worker.request(sendOf(alice, room, body))).status, 201);
       for (const reader of readers) await shows(reader, body);
     }
-    other.kill('SIGKILL');
-    await ended;
+    await site.kill('pushd2', 'SIGKILL');
     await asleep(site);
     readers[1].close();
     await worker.request(sendOf(alice, room, 'for the one that is left'));
@@ -263,11 +252,11 @@ describe('rung for no more, or not yet', () => {
     const releaseSecond = await second;
     await looking();
     assert.deepEqual(await site.sql(`select ${HELD}`), []);
-    const rings = await figure(site, 'rings');
+    const rings = await counted(site, 'rings');
     for (let n = 0; n < 20; n += 1) await worker.request(sendOf(alice, room, `busy ${n}`));
     await releaseSecond();
     await shows(reader, 'busy 19');
-    assert.equal(await figure(site, 'rings'), rings);
+    assert.equal(await counted(site, 'rings'), rings);
     await asleep(site);
     assert.deepEqual(await worker.stop(), [0]);
   });
@@ -318,13 +307,13 @@ describe('rung for no more, or not yet', () => {
     const openGate = await shutGate(t);
     const worker = await Worker.start(site, { env: { ...ENV, CONFAB_LOCK_TIMEOUT_MS: 4_000 } });
     await asleep(site);
-    const rings = await figure(site, 'rings');
+    const rings = await counted(site, 'rings');
     assert.equal((await worker.request(sendOf(alice, room, 'a last word'))).status, 201);
     const pid = await ringing();
     await worker.stop('SIGKILL');
     await site.sql('select pg_terminate_backend($1)', [pid]);
     await shows(reader, 'a last word');
-    assert.equal(await figure(site, 'rings'), rings);
+    assert.equal(await counted(site, 'rings'), rings);
     await openGate();
   });
 

@@ -208,8 +208,8 @@ export function exchange(path, chunks, { end = false, timeoutMs = 30_000 } = {})
 // ---- Processes ----
 
 /** The program to test: of BUILD, or with sanitizers. */
-export function program(name = 'confab.fcgi') {
-  return join(ROOT, process.env.BUILD ?? 'build/release', name);
+export function program() {
+  return join(ROOT, process.env.BUILD ?? 'build/release', 'confab.fcgi');
 }
 
 /**
