@@ -58,6 +58,8 @@ async function company(site) {
   const room = await alice.dialogWith(bob);
   const reader = bob.stream();
   await reader.opened();
+  // That he has come is told to the daemon by a signal, for which it looks; after it nothing wakes it but rings.
+  await site.waitFor(async () => (await site.sql('select from chat.presence where user_id = $1 and online', [bob.id])).length === 1);
   return { alice, bob, room, reader };
 }
 
@@ -245,6 +247,7 @@ describe('rung for no more, or not yet', () => {
     await worker.request(sendOf(alice, room, 'it looks'));
     await looking();
     await worker.request(sendOf(alice, room, 'and is rung again'));
+    await worker.request(requestOf(alice, 'GET', '/me')); // which waits for the ring
     // In the queue behind the look that waits, so that the next one waits, too.
     const second = holdLooks();
     await site.waitFor(async () => (await site.sql(`select from pg_locks where relation = 'chat.log_state'::regclass and not granted`)).length === 2);
