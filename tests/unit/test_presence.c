@@ -337,6 +337,23 @@ static void test_prunes_now_and_then(void **state)
     batch_over(true);
 }
 
+static void test_keeps_house_now_and_then(void **state)
+{
+    (void)state;
+    comes_up();
+    presence.sweep_ms = INT64_MAX;
+    chores.housekeep_ms = now_ms;
+    pass(0);
+    assert_batch(1, PG_HOUSEKEEP);
+    assert_string_equal(asked(PG_HOUSEKEEP), "test");
+    batch_over(true);
+    pass(60 * 1000 - 1);
+    assert_batch(0);
+    pass(1);
+    assert_batch(1, PG_HOUSEKEEP);
+    batch_over(true);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -351,6 +368,7 @@ int main(void)
         TEST(test_sweeps),
         TEST(test_nobody_is_released_at_the_end),
         TEST(test_prunes_now_and_then),
+        TEST(test_keeps_house_now_and_then),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
