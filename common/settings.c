@@ -171,6 +171,8 @@ static const struct conf_option options[] = {
     NUMBER(ring_bytes, "16777216", 65536, 17179869184, false,
            "bytes of recent messages kept for streams that reconnect"),
     NUMBER(stream_heartbeat_ms, "15000", 100, 600000, true, "milliseconds between heartbeats"),
+    NUMBER(stream_silent_ms, "60000", 1000, 3600000, true,
+           "milliseconds without a sign of life after which a client is taken for gone"),
     NUMBER(stream_age_min_s, "600", 1, 86400, true, "shortest life of a stream, in seconds"),
     NUMBER(stream_age_max_s, "1800", 1, 86400, true, "longest life of a stream, in seconds"),
     NUMBER(stream_retry_min_ms, "2000", 10, 600000, true,

@@ -36,6 +36,7 @@ struct settings {
     int64_t stream_queue_bytes;
     int64_t ring_bytes;
     int64_t stream_heartbeat_ms;
+    int64_t stream_silent_ms;
     int64_t stream_age_min_s;
     int64_t stream_age_max_s;
     int64_t stream_retry_min_ms;

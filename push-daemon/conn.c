@@ -175,6 +175,21 @@ static void end_output(struct conn *c)
     }
 }
 
+/* Why a socket failed: mostly its peer has closed it, or is not there any more. */
+static enum reason reason_of(int error)
+{
+    switch (error) {
+    case EPIPE:
+    case ECONNRESET:
+    case ETIMEDOUT:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+        return REASON_PEER;
+    default:
+        return REASON_ERROR;
+    }
+}
+
 /* One send. False: no more now (the socket is full, or c is closed). */
 static bool write_some(struct conn *c)
 {
@@ -183,7 +198,7 @@ static bool write_some(struct conn *c)
 
     c->set->stats->counts[STAT_WRITES]++;
     if (written < 0 && errno != EAGAIN && errno != EINTR) {
-        conn_close(c, errno == EPIPE || errno == ECONNRESET ? REASON_PEER : REASON_ERROR);
+        conn_close(c, reason_of(errno));
         return false;
     }
     if (written > 0) {
@@ -331,7 +346,7 @@ static void on_readable(struct conn *c)
     } else if (n > 0) {
         conn_take_extra(c, bytes, (size_t)n);
     } else if (errno != EAGAIN && errno != EINTR) {
-        conn_close(c, errno == ECONNRESET ? REASON_PEER : REASON_ERROR);
+        conn_close(c, reason_of(errno));
     }
 }
 
@@ -567,7 +582,7 @@ static void beat(struct conn *c, int64_t now_ms)
 
 static void live_due(struct conn *c, int64_t now_ms)
 {
-    if (!queue_empty(&c->out) && now_ms - c->wrote_ms > CONN_STUCK_MS) {
+    if (!queue_empty(&c->out) && now_ms - c->wrote_ms > c->set->settings->stream_silent_ms) {
         conn_close(c, REASON_SLOW);
     } else if (now_ms >= c->ends_ms && c->mark_due && c->set->looking) {
         wheel_add(&c->set->wheel, &c->timer, now_ms + WHEEL_TICK_MS); /* its mark goes first */

@@ -23,10 +23,9 @@
 #include "session.h"
 #include "wheel.h"
 
-#define CONN_MAX_BYTES 512   /* of memory for each, beside what the kernel takes */
-#define CONN_DRAIN_MS  5000  /* to take what was last written and to close */
-#define CONN_RENEW_MS  500   /* at most, until a stream that reached its age is back */
-#define CONN_STUCK_MS  60000 /* without taking anything of what waits */
+#define CONN_MAX_BYTES 512  /* of memory for each, beside what the kernel takes */
+#define CONN_DRAIN_MS  5000 /* to take what was last written and to close */
+#define CONN_RENEW_MS  500  /* at most, until a stream that reached its age is back */
 
 /* The state is also the list of struct conns that a connection is in. */
 enum conn_state {

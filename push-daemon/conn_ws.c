@@ -17,7 +17,6 @@
 #define OPENING_BYTES     512
 #define ANSWER_BYTES      1024
 #define MESSAGE_MAX_BYTES 16384 /* of a client */
-#define SILENT_MS         60000 /* without a word, though pinged: the peer is gone */
 #define CODE_UNSUPPORTED  1003  /* RFC 6455, section 7.4.1 */
 
 /* What a client may send: so many messages at once, and then one in so long. */
@@ -27,7 +26,7 @@
 struct ws {
     struct ws_reader *reader; /* owned; NULL between messages, when there is nothing to keep */
     struct ops_of_conn ops;   /* that it waits for answers to */
-    int64_t heard_ms;         /* when something came last */
+    int64_t pinged_ms;        /* when the first ping went out that nothing came after; 0: none */
     int64_t
         allowed_ms; /* until when what it may send is used up: at most BURST * REFILL_MS ahead */
 };
@@ -81,7 +80,11 @@ static bool bye(struct conn *c, enum reason reason, int64_t retry_ms)
 /* A ping each time, since what a client hears says nothing of whether it is there. */
 static bool beat(struct conn *c)
 {
-    if (clock_ms() - c->ws->heard_ms > SILENT_MS) {
+    int64_t now = clock_ms();
+
+    if (c->ws->pinged_ms == 0) {
+        c->ws->pinged_ms = now;
+    } else if (now - c->ws->pinged_ms > c->set->settings->stream_silent_ms) {
         conn_close(c, REASON_PEER);
         return false;
     }
@@ -164,9 +167,12 @@ static void read_messages(struct conn *c, struct ws_reader *r, char *bytes, size
     struct ws_message m;
     enum confab_err err = CONFAB_OK;
 
+    int64_t now = clock_ms();
+
+    c->ws->pinged_ms = 0;
     while (err == CONFAB_OK && c->state != CONN_DRAINING && c->state != CONN_CLOSED) {
         err = ws_read(r, &bytes, &n, &m);
-        if (err == CONFAB_OK && !is_allowed(c->ws, c->ws->heard_ms)) {
+        if (err == CONFAB_OK && !is_allowed(c->ws, now)) {
             close_with(c, reason_close_code(REASON_FLOOD), slice_of(reason_word(REASON_FLOOD)),
                        REASON_FLOOD);
         } else if (err == CONFAB_OK) {
@@ -195,7 +201,6 @@ static void take(struct conn *c, char *bytes, size_t n)
         free(c->ws->reader);
         c->ws->reader = NULL;
     }
-    c->ws->heard_ms = clock_ms();
     read_messages(c, &r, bytes, n);
     if (c->state == CONN_CLOSED || c->state == CONN_DRAINING || ws_reader_is_idle(&r)) {
         ws_reader_clear(&r);
@@ -276,7 +281,6 @@ bool conn_ws_open(struct conn *c, struct slice key)
         return false;
     }
     ops_of_conn_init(&c->ws->ops);
-    c->ws->heard_ms = clock_ms();
     conn_set_transport(c, &transport);
     return put_opening(c, key);
 }

@@ -15,7 +15,6 @@
 
 #define SOCKET_MODE       0660
 #define SEND_BUFFER_BYTES 131072 /* what the kernel may hold for one slow reader */
-#define TCP_GIVE_UP_MS    60000  /* unacknowledged for longer: the peer is gone */
 #define LEAVE_STEP_MS     10     /* between two lots of those who are accepted last */
 
 static const struct timeval pause_time = {LISTENER_PAUSE_MS / 1000, LISTENER_PAUSE_MS % 1000};
@@ -40,7 +39,7 @@ static void prepare(const struct listener *l, int fd)
     set_option(fd, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER_BYTES);
     if (l->bound.is_tcp) {
         set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-        set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, TCP_GIVE_UP_MS);
+        set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)l->conns->settings->stream_silent_ms);
         set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
     }
 }

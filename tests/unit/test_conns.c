@@ -48,6 +48,7 @@ static int set_up(void **state)
                                  .origins = (char *)"",
                                  .stream_queue_bytes = QUEUE_BYTES,
                                  .stream_heartbeat_ms = 15000,
+                                 .stream_silent_ms = 60000,
                                  .stream_age_min_s = 600,
                                  .stream_age_max_s = 600,
                                  .stream_retry_min_ms = 10,
@@ -404,9 +405,9 @@ static void test_stuck(void **state)
 
     (void)state;
     c->ends_ms = INT64_MAX; /* its age is of no interest here */
-    conn_due(c, c->wrote_ms + CONN_STUCK_MS);
+    conn_due(c, c->wrote_ms + settings.stream_silent_ms);
     assert_int_equal(c->state, CONN_LIVE);
-    conn_due(c, c->wrote_ms + CONN_STUCK_MS + 1);
+    conn_due(c, c->wrote_ms + settings.stream_silent_ms + 1);
     assert_int_equal(c->state, CONN_CLOSED);
     assert_int_equal(stats.closed[REASON_SLOW], 1);
     close(fd);

@@ -100,6 +100,7 @@ static int set_up(void **state)
                                  .stream_queue_bytes = QUEUE_BYTES,
                                  .ring_bytes = 1024 * 1024,
                                  .stream_heartbeat_ms = 15000,
+                                 .stream_silent_ms = 60000,
                                  .stream_age_min_s = 600,
                                  .stream_age_max_s = 600,
                                  .stream_retry_min_ms = 10,
