@@ -126,48 +126,6 @@ test('3.3 thousands of events of overlapping transactions: exact, live and resum
   await Promise.all([steady.stop(), nervous.stop()]);
 });
 
-/** The room's events that are for bob, by the log alone: from each joining to the leaving after it. @param {number} room */
-async function forBob(room) {
-  const rows = await site.sql('select id, user_id, type from chat.event where room_id = $1 order by id', [room]);
-  let inside = false;
-  return rows.filter(({ user_id: user, type }) => {
-    const own = Number(user) === bob.id;
-    if (own && type === 'member.join') inside = true;
-    const his = own || (inside && type !== 'room.new');
-    if (own && type === 'member.leave') inside = false;
-    return his;
-  }).map((row) => Number(row.id));
-}
-
-/** @param {Follower} follower @param {number} room @returns {number[]} the same, as they came */
-const cameOf = (follower, room) => follower.events
-  .filter(({ data }) => (data.message?.room ?? data.room?.id ?? data.room) === room)
-  .map((event) => event.data.eid);
-
-test('6.6 P6 joining and leaving under traffic: all of each stay, and nothing else', { timeout: 90_000 }, async (t) => {
-  const room = await alice.createRoom('revolving door');
-  const steady = follow();
-  t.after(() => steady.stop());
-  const nervous = follow({ staysMs: [20, 120] });
-  t.after(() => nervous.stop());
-  await Promise.all([steady.opened(), nervous.opened()]);
-  const traffic = [new Traffic(room, 1), new Traffic(room, 1), new Traffic(room, 1)];
-  for (let n = 0; n < 25; n++) {
-    await alice.add(room, bob.id);
-    await pause(Math.random() * 40);
-    await alice.remove(room, bob.id);
-    await pause(Math.random() * 20);
-  }
-  await Promise.all(traffic.map((each) => each.stop()));
-  const expected = await forBob(room);
-  assert.ok(expected.length > 100 && expected.length < (await written(room)).length);
-
-  await site.waitFor(() => cameOf(steady, room).length >= expected.length, { what: 'all events' }).catch(() => {});
-  assert.deepEqual(cameOf(steady, room), expected);
-  const his = new Set(expected);
-  assert.deepEqual(cameOf(nervous, room).filter((eid) => !his.has(eid)), []);
-});
-
 test('7.3 the daemon is killed and restarted under traffic', { timeout: 60_000 }, async () => {
   const room = await newRoom();
   const follower = follow();
@@ -266,43 +224,6 @@ test('2.4 8.4 while the database is away', { timeout: 60_000 }, async () => {
   assert.ok(live.events.every(({ type }) => type !== 'reset'));
   live.close();
   patient.close();
-});
-
-test('8.2 one that does not read is closed, harms nobody, and goes on exactly', { timeout: 60_000 }, async () => {
-  const room = await newRoom();
-  const fast = follow();
-  await fast.opened();
-  const stuck = connect({ path: site.pushSocket });
-  await new Promise((resolve) => stuck.once('connect', resolve));
-  let text = '';
-  stuck.setEncoding('utf8');
-  const take = (/** @type {string} */ more) => (text += more);
-  stuck.on('data', take);
-  stuck.write(`GET /stream HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${bob.token}\r\n\r\n`);
-  await site.waitFor(() => text.includes('event: connected'));
-  stuck.pause();
-
-  const body = 'x'.repeat(8000);
-  for (let n = 0; n < 250; n++) {
-    await site.sql('insert into chat.message (room_id, sender_id, body) values ($1, $2, $3)', [room, alice.id, body]);
-  }
-  await site.logged('pushd', /reason=slow/);
-  await showsAll(fast, room);
-  assert.equal(fast.readers.length, 1);
-  await fast.stop();
-
-  stuck.resume();
-  await new Promise((resolve) => stuck.once('close', resolve));
-  const id = text.match(/^id: (.*)$/gm)?.at(-1)?.slice(4);
-  const marked = text.slice(0, text.lastIndexOf('event: mark'));
-  const got = new Set([...marked.matchAll(/"seq": ?(\d+)/g)].map((match) => Number(match[1])));
-  const again = follow({ lastEventId: id, refetches: false });
-  const all = await written(room);
-  // What it missed is more than may wait for one connection, and then it is told so.
-  await site.waitFor(() => again.all('reset').length > 0 || again.shown(room).length + got.size >= all.length);
-  if (again.all('reset').length === 0) assert.deepEqual([...got, ...again.shown(room)].sort((a, b) => a - b), all);
-  else assert.deepEqual(again.all('reset'), [{ reason: 'limit', within: 5 }]);
-  await again.stop();
 });
 
 test('8.2 a COPY of 100,000 rows reaches a reader that reads, exactly', { timeout: 180_000 }, async () => {

@@ -59,6 +59,9 @@ export class SseParser {
 export class SseReader extends Reader {
   #parser;
   #request;
+  /** @type {import('node:http').IncomingMessage | undefined} */
+  #incoming;
+  #paused = false;
 
   /**
    * @param {string | URL} url
@@ -72,6 +75,7 @@ export class SseReader extends Reader {
     this.#request = request(url, { headers: all, socketPath, agent: false }, (incoming) => {
       this.status = incoming.statusCode ?? 0;
       this.headers = incoming.headers;
+      this.#incoming = incoming;
       incoming.setEncoding('utf8');
       incoming.on('data', (text) => {
         this.heard();
@@ -79,6 +83,7 @@ export class SseReader extends Reader {
       });
       incoming.on('close', () => this.finish());
       incoming.on('error', () => this.finish());
+      if (this.#paused) incoming.pause();
     });
     this.#request.on('error', () => this.finish());
     this.#request.end();
@@ -90,6 +95,13 @@ export class SseReader extends Reader {
 
   get retryMs() {
     return this.#parser.retryMs;
+  }
+
+  /** Stops or begins again to read what comes. @param {boolean} paused */
+  pause(paused) {
+    this.#paused = paused;
+    if (paused) this.#incoming?.pause();
+    else this.#incoming?.resume();
   }
 
   close() {

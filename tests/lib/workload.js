@@ -13,7 +13,7 @@ import { Person } from './person.js';
 import { DAEMON_PATHS, straight, throughFront } from './ways.js';
 import { Writer } from './writer.js';
 
-const CATCH_UP_MS = 60_000;
+const CATCH_UP_MS = 120_000;
 /** A client that hears nothing for so long looks for another stream. Heartbeats are to come far more often. */
 const SILENT_MS = 4_000;
 

@@ -70,7 +70,7 @@ async function round(t, random, endMs) {
 
 /** What was logged last, but for each request's line. @param {string} log */
 function lastWords(log) {
-  return log.split('\n').filter((line) => !/^(fcgi request|close) /.test(line)).slice(-LAST_LINES).join('\n  ');
+  return log.split('\n').filter((line) => !/^fcgi (info )?request | close conn=/.test(line)).slice(-LAST_LINES).join('\n  ');
 }
 
 /** @param {string[]} words */
