@@ -1,8 +1,8 @@
 // @ts-check
 
 /**
- * P6 where it is hardest: a handshake that races a kick. After a kick is in the log nothing later of that room is shown
- * to who was kicked, by whatever transport, daemon, replay or cursor. docs/protocol.md 6.6
+ * P6 where it is hardest: a handshake that races a kick, or a log-out. After a kick is in the log nothing later of that
+ * room is shown to who was kicked, by whatever transport, daemon, replay or cursor. docs/protocol.md 6.3, 6.6
  */
 
 import assert from 'node:assert/strict';
@@ -15,6 +15,7 @@ import { pause, waitFor } from '../lib/wait.js';
 import { DAEMON_PATHS, straight, throughFront } from '../lib/ways.js';
 
 const KICKS = 300;
+const LOG_OUTS = 30;
 const DAEMONS = 2;
 const FOR_EVER_MS = 1_000_000;
 const PATHS = /** @type {const} */ ([...DAEMON_PATHS, 'api/v1/events']);
@@ -69,7 +70,7 @@ async function underTraffic(room, work) {
   await Promise.all(talking);
 }
 
-describe('a handshake and a kick', () => {
+describe('a handshake and a kick, or a log-out', () => {
   it(`${KICKS} kicks at random moments, while those who are kicked connect over and over`, { timeout: 180_000 }, async (t) => {
     const random = new Random();
     t.diagnostic(`SEED=${random.seed}`);
@@ -119,6 +120,32 @@ describe('a handshake and a kick', () => {
     const hops = followers.reduce((n, { follower }) => n + follower.readers.length, 0);
     t.diagnostic(`${hops} handshakes, ${all.filter(({ type }) => type === 'message.new').length} messages`);
     assert.ok(hops > KICKS);
+  });
+
+  it(`${LOG_OUTS} log-outs at random moments, while that session connects: nothing that is sent later is shown`, { timeout: 120_000 }, async (t) => {
+    const random = new Random();
+    t.diagnostic(`SEED=${random.seed}`);
+    const heidi = await Guest.register(site, 'heidi');
+    const room = await alice.createRoom('for those who are in', [heidi.id]);
+    const { cursor } = await heidi.snapshot();
+    for (let n = 0; n < LOG_OUTS; n++) {
+      const device = await heidi.device();
+      const connecting = PATHS.flatMap((path) => [1, 2].map((daemon) => wayOf(device, path, daemon)));
+      const readers = await Promise.all(
+        connecting.map(async (way) => {
+          await pause(random.between(0, 20));
+          return way.open(random.next() < 0.5 ? cursor : undefined);
+        }),
+      );
+      await pause(random.between(0, 20));
+      await device.logOut();
+      await alice.send(room, `after log-out ${n}`);
+      for (const [i, reader] of readers.entries()) {
+        await reader.ended();
+        const shown = reader.messages().map(({ body }) => body);
+        assert.ok(!shown.includes(`after log-out ${n}`), `${connecting[i].name} showed ${shown}`);
+      }
+    }
   });
 
   for (const path of PATHS) {
