@@ -14,6 +14,7 @@ import { Follower } from '../lib/follower.js';
 import { Guest } from '../lib/guest.js';
 import { reservePort } from '../lib/ports.js';
 import { Site } from '../lib/site.js';
+import { pause } from '../lib/wait.js';
 import { straight } from '../lib/ways.js';
 
 const run = promisify(execFile);
@@ -164,6 +165,18 @@ describe('clients that are not there any more', () => {
     frozen.pause(true);
     await site.waitFor(() => closes(site, 'peer') > earlier, { what: 'the daemon to close it', timeoutMs: 30_000 });
     assert.ok(!alive.closed);
+  });
+
+  it('10.6 a daemon that stood still for longer than that takes nobody for gone', async (t) => {
+    const readers = Array.from({ length: 10 }, () => open('ws'));
+    t.after(() => readers.forEach((reader) => reader.close()));
+    await Promise.all(readers.map((reader) => reader.opened()));
+    site.signal('pushd', 'SIGSTOP');
+    await pause(1.5 * SILENT_MS);
+    site.signal('pushd', 'SIGCONT');
+    const from = readers.map(({ events }) => events.length);
+    for (const [n, reader] of readers.entries()) await reader.event('mark', () => true, { from: from[n] });
+    assert.ok(readers.every(({ closed }) => !closed));
   });
 
   it('8.2 one that takes nothing of what waits is closed, however little that is', { timeout: 90_000 }, async (t) => {
