@@ -26,7 +26,7 @@ const ENV = {
 async function holdFeed(site, daemon) {
   const rows = await site.sql(`select pid from pg_stat_activity where usename = 'confab_daemon'`);
   const pids = rows.map(({ pid }) => Number(pid));
-  const own = pids.filter((pid) => site.log(site.daemon(daemon).name).includes(` pid=${pid}\n`));
+  const own = pids.filter((pid) => new RegExp(`database up .*pid=${pid}\\b`).test(site.log(site.daemon(daemon).name)));
   assert.ok(own.length > 0, `connections of daemon ${daemon} among ${pids}`);
   for (const pid of own) process.kill(pid, 'SIGSTOP');
   return () => own.forEach((pid) => process.kill(pid, 'SIGCONT'));
