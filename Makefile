@@ -167,7 +167,7 @@ build/bench/slow_sync.so: tests/bench/slow_sync.c
 	$(CC) $(CPPFLAGS) $(C_FLAGS) -O2 -fPIC -shared -o $@ $<
 
 -include $(patsubst %.c,build/release/%.d,$(COMMON_SRC) $(FCGI_SRC) $(PUSH_SRC) $(BENCH_LOAD) $(BENCH_IDEAL))
--include $(patsubst %.c,build/san/%.d,$(COMMON_SRC) $(FCGI_SRC) $(PUSH_SRC)) $(UNIT_PROGRAMS:%=%.d)
+-include $(patsubst %.c,build/san/%.d,$(COMMON_SRC) $(FCGI_SRC) $(PUSH_SRC) $(wildcard tests/unit/*.c))
 
 # ---- Running ----
 
