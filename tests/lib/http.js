@@ -35,7 +35,11 @@ export function request(url, { method = 'GET', headers = {}, body, socketPath, s
       incoming.on('error', reject);
       incoming.on('end', () => {
         const text = Buffer.concat(chunks).toString('utf8');
-        resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, text, json: parse(incoming, text) });
+        try {
+          resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, text, json: parse(incoming, text) });
+        } catch (error) {
+          reject(error);
+        }
       });
     });
     const timer = setTimeout(() => {
