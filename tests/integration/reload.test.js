@@ -168,6 +168,21 @@ const TABLE = [
     },
   },
   {
+    set: { stream_silent_ms: '1000', stream_heartbeat_ms: '100' },
+    holds: async () => {
+      const [host, port] = site.pushListen.split(':');
+      let closed = false;
+      const silent = connect({ host, port: Number(port) }).on('close', () => (closed = true));
+      silent.resume(); // it reads, but never answers a ping
+      silent.write('GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
+        `Sec-WebSocket-Key: ${Buffer.alloc(16).toString('base64')}\r\nSec-WebSocket-Protocol: confab.v1\r\n` +
+        `Authorization: ${alice.headers().Authorization}\r\n\r\n`);
+      const ended = await inTime(() => closed);
+      silent.destroy();
+      return ended;
+    },
+  },
+  {
     set: { poll_wait_ms: '100' },
     holds: async () => {
       const stream = alice.stream();
