@@ -16,6 +16,7 @@ struct ops_item {
     struct ops_of_conn *of; /* borrowed; as conn */
     int64_t session_id;
     struct op op;
+    enum confab_err said; /* by the item's row, which counts once it is committed */
 };
 
 /* ---- Life ---- */
@@ -59,9 +60,7 @@ static void queue_clear_all(struct ops_queue *q)
         item_free(list_entry(node, struct ops_item, link));
     }
     for (int i = 0; i < q->asked_count; i++) {
-        if (q->asked[i] != NULL) {
-            item_free(q->asked[i]);
-        }
+        item_free(q->asked[i]);
     }
     q->asked_count = 0;
 }
@@ -86,7 +85,8 @@ enum confab_err ops_submit(struct ops *ops, struct conn *c, struct ops_of_conn *
     if (item == NULL) {
         return CONFAB_NO_MEMORY;
     }
-    *item = (struct ops_item){.conn = c, .of = of, .session_id = c->session->id, .op = *op};
+    *item = (struct ops_item){
+        .conn = c, .of = of, .session_id = c->session->id, .op = *op, .said = CONFAB_DB_AWAY};
     list_init(&item->link);
     list_append(&q->due, &item->link);
     list_append(&of->items, &item->in_conn);
@@ -97,35 +97,26 @@ enum confab_err ops_submit(struct ops *ops, struct conn *c, struct ops_of_conn *
 
 /* ---- Answers ---- */
 
-static void answer(struct ops_queue *q, int64_t ord, enum confab_err err)
-{
-    struct ops_item *item = ord >= 0 && ord < q->asked_count ? q->asked[ord] : NULL;
-
-    if (item == NULL) {
-        return;
-    }
-    struct conn *c = item->conn;
-    const struct op op = item->op;
-
-    q->asked[ord] = NULL;
-    item_free(item);
-    if (c != NULL) {
-        conn_ws_answer(c, &op, err);
-    }
-}
-
 static void take_row(struct ops_queue *q, const struct pg_row *row)
 {
+    int64_t ord = pg_i64(row, 0);
     struct slice code = pg_text(row, 1);
 
-    answer(q, pg_i64(row, 0), pg_is_null(row, 1) ? CONFAB_OK : err_from_code(code.p, code.n));
+    if (ord >= 0 && ord < q->asked_count) {
+        q->asked[ord]->said = pg_is_null(row, 1) ? CONFAB_OK : err_from_code(code.p, code.n);
+    }
 }
 
-/* What was not answered was not done, as far as is known; it may be said again. */
-static void end_asked(struct ops_queue *q)
+/* What is not committed for sure was not done, as far as is known; it may be said again. */
+static void answer_all(struct ops_queue *q, bool done)
 {
     for (int i = 0; i < q->asked_count; i++) {
-        answer(q, i, CONFAB_DB_AWAY);
+        struct ops_item *item = q->asked[i];
+
+        if (item->conn != NULL) {
+            conn_ws_answer(item->conn, &item->op, done ? item->said : CONFAB_DB_AWAY);
+        }
+        item_free(item);
     }
     q->asked_count = 0;
 }
@@ -195,8 +186,7 @@ static void typing_over(void *ctx, bool done)
 {
     struct ops *ops = ctx;
 
-    (void)done;
-    end_asked(&ops->typing);
+    answer_all(&ops->typing, done);
 }
 
 static void put_receipt(struct buf *params, bool first, const struct op *op)
@@ -223,8 +213,7 @@ static void receipts_over(void *ctx, bool done)
 {
     struct ops *ops = ctx;
 
-    (void)done;
-    end_asked(&ops->receipts);
+    answer_all(&ops->receipts, done);
 }
 
 static const struct work_task typing_task = {

@@ -18,9 +18,8 @@
 
 /* The ops of one kind. */
 struct ops_queue {
-    struct list due; /* owns struct ops_item, in ops.c */
-    struct ops_item
-        *asked[OPS_BATCH]; /* owned; in the statement under way, by ord; NULL: answered */
+    struct list due;                   /* owns struct ops_item, in ops.c */
+    struct ops_item *asked[OPS_BATCH]; /* owned; in the statement under way, by ord */
     int asked_count;
 };
 

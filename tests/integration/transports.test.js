@@ -156,6 +156,28 @@ test('10.2 typing and receipts by a WebSocket do what they do by REST, and are a
   other.close();
 });
 
+test('10.2 what was done, but could not be committed, is not acknowledged', async () => {
+  const own = await alice.createRoom('uncommitted', [bob.id]);
+  const { seq } = await alice.send(own, 'unread');
+  const socket = bob.websocket();
+  await socket.opened();
+  await site.sql(`create function fail() returns trigger language plpgsql as $$ begin raise exception 'no'; end $$`);
+  for (const [table, op, fields] of /** @type {[string, string, object][]} */ ([
+    ['member', 'receipt', { room: own, seq, kind: 'read' }],
+    ['typing', 'typing', { room: own, state: 'start' }],
+  ])) {
+    // At the commit, when the statement's rows have gone out already.
+    await site.sql(`create constraint trigger fail after insert or update on chat.${table} deferrable initially deferred
+                    for each row execute function fail()`);
+    const { type, code } = await socket.do(op, fields);
+    await site.sql(`drop trigger fail on chat.${table}`);
+    assert.deepEqual([type, code], ['error', 'unavailable'], op);
+    await site.waitFor(async () => (await socket.do(op, fields)).type === 'ack', { what: `an ack of ${op}` });
+  }
+  await site.sql('drop function fail');
+  socket.close();
+});
+
 test('10.2 what is said while the database is away is answered when it is back, or with an error', async () => {
   const socket = bob.websocket();
   await socket.opened();
