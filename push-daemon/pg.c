@@ -362,19 +362,36 @@ static bool ends_connection(const PGresult *result)
     return severity == NULL || strcmp(severity, "ERROR") != 0;
 }
 
-static void take_failure(struct pg *pg, enum pg_stmt stmt, const PGresult *result)
+static void log_failure(const char *what, const PGresult *result)
 {
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 
-    pg->batch_failed = true;
-    log_warnx("query failed stmt=\"%s\" sqlstate=%s error=\"%s\"",
-              stmts[stmt].name != NULL ? stmts[stmt].name : stmts[stmt].sql,
+    log_warnx("query failed stmt=\"%s\" sqlstate=%s error=\"%s\"", what,
               state != NULL ? state : "none", log_text(text).text);
+}
+
+static void take_failure(struct pg *pg, enum pg_stmt stmt, const PGresult *result)
+{
+    pg->batch_failed = true;
+    log_failure(stmts[stmt].name != NULL ? stmts[stmt].name : stmts[stmt].sql, result);
     if (ends_connection(result) || pg->state == PG_PREPARING) {
         pg_drop(pg, "query failed");
     } else {
-        pg->callbacks.failed(pg->ctx, stmt, err_from_sqlstate(state));
+        pg->callbacks.failed(pg->ctx, stmt,
+                             err_from_sqlstate(PQresultErrorField(result, PG_DIAG_SQLSTATE)));
+    }
+}
+
+/* After the last statement has been answered: the batch cannot be committed, or (libpq's own
+ * word) the connection is lost. */
+static void take_failure_of_sync(struct pg *pg, const PGresult *result)
+{
+    if (ends_connection(result)) {
+        pg_drop(pg, "connection lost");
+    } else {
+        log_failure(stmts[PG_COMMIT].sql, result);
+        pg_drop(pg, "not committed");
     }
 }
 
@@ -399,8 +416,7 @@ static void take_result(struct pg *pg, const PGresult *result)
         return;
     }
     if (e->first == e->count) {
-        /* libpq's own word on a lost connection, after the last statement has been answered. */
-        pg_drop(pg, "connection lost");
+        take_failure_of_sync(pg, result);
         return;
     }
     enum pg_stmt stmt = e->stmts[e->first];

@@ -43,7 +43,7 @@ struct pg_callbacks {
     void (*row)(void *ctx, enum pg_stmt stmt, const struct pg_row *row);
     /* The first statement of a batch that failed; what follows it in the batch was not run. */
     void (*failed)(void *ctx, enum pg_stmt stmt, enum confab_err err);
-    /* The batch is over. */
+    /* The batch is over; all_done: and committed. */
     void (*idle)(void *ctx, bool all_done);
     /* A slice of rows has come: how long (ms) to wait until asking again; 0: go on. */
     int64_t (*slice)(void *ctx);

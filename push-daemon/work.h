@@ -33,8 +33,8 @@ struct work_task {
     bool (*fill)(void *ctx, struct buf *params);
     /* NULL: the answers are of no interest. */
     void (*row)(void *ctx, const struct pg_row *row);
-    /* What fill took is written; or else not for sure, and no more rows will come. NULL: it does
-     * not matter. */
+    /* What fill took is committed, and the rows were true; or else not for sure, and no more will
+     * come. NULL: it does not matter. */
     void (*over)(void *ctx, bool done);
     /* The connection is new: the database may have been away. NULL: it does not matter. */
     void (*up)(void *ctx);

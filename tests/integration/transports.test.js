@@ -174,6 +174,7 @@ test('10.2 what was done, but could not be committed, is not acknowledged', asyn
     assert.deepEqual([type, code], ['error', 'unavailable'], op);
     await site.waitFor(async () => (await socket.do(op, fields)).type === 'ack', { what: `an ack of ${op}` });
   }
+  await site.logged('pushd', /query failed stmt="commit" sqlstate=P0001 error="no"/);
   await site.sql('drop function fail');
   socket.close();
 });
