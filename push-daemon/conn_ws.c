@@ -113,8 +113,8 @@ static void take_op(struct conn *c, struct slice text)
     enum confab_err err = op_parse(text, &op);
 
     if (err == CONFAB_OK && op.kind != OP_PING) {
-        err = c->state == CONN_LIVE ? ops_submit(c->set->ops, c, &c->ws->ops, &op)
-                                    : CONFAB_UNAUTHENTICATED;
+        /* Whose it is, the database has yet to say. */
+        err = c->state == CONN_LIVE ? ops_submit(c->set->ops, c, &c->ws->ops, &op) : CONFAB_DB_AWAY;
         if (err == CONFAB_OK) {
             return; /* the answer comes when it is done */
         }

@@ -21,7 +21,7 @@ let room;
 before(async () => {
   site = await Site.start({
     front: null,
-    env: { CONFAB_STREAM_HEARTBEAT_MS: 400, CONFAB_POLL_WAIT_MS: 1500, CONFAB_STREAMS_PER_ADDRESS: 3, CONFAB_ORIGINS: 'https://friend.example' },
+    env: { CONFAB_STREAM_HEARTBEAT_MS: 400, CONFAB_POLL_WAIT_MS: 1500, CONFAB_HANDSHAKE_MS: 60_000, CONFAB_STREAMS_PER_ADDRESS: 3, CONFAB_ORIGINS: 'https://friend.example' },
   });
   alice = await Guest.register(site, 'alice');
   bob = await Guest.register(site, 'bob');
@@ -192,6 +192,31 @@ test('10.2 what is said while the database is away is answered when it is back, 
   const [{ read_seq }] = await site.sql('select read_seq from chat.member where room_id = $1 and user_id = $2', [room, bob.id]);
   assert.equal(Number(read_seq), seq);
   socket.close();
+});
+
+test('10.2 what is said before connected is unavailable, and the socket goes on', async () => {
+  const ticket = await bob.ticket();
+  const stranger = new Guest(site, 'nobody');
+  await site.kill('postgres');
+  const sockets = [bob.websocket(), stranger.websocket({ path: `/ws?ticket=${ticket}`, headers: { Authorization: '' } })];
+  for (const socket of sockets) {
+    await site.waitFor(() => socket.status === 101);
+    for (const [op, fields] of /** @type {[string, object][]} */ ([
+      ['typing', { room, state: 'start' }],
+      ['receipt', { room, seq: 1, kind: 'read' }],
+    ])) {
+      const { type, code } = await socket.do(op, fields);
+      assert.deepEqual([type, code], ['error', 'unavailable'], op);
+    }
+    assert.equal((await socket.do('ping')).type, 'pong');
+    assert.deepEqual(socket.events, []);
+  }
+  await site.begin('postgres');
+  for (const socket of sockets) {
+    await socket.opened();
+    assert.equal((await socket.do('receipt', { room, seq: 1, kind: 'read' })).type, 'ack');
+    socket.close();
+  }
 });
 
 test('1.10 a ticket opens one stream of its session, of any transport', async () => {
