@@ -122,8 +122,8 @@ bool cookie_find(struct slice header, const char *name, struct slice *value)
     return false;
 }
 
-/* The credentials of `Bearer CREDENTIALS`; the scheme's case does not matter (RFC 9110 11.1). */
-static bool token_from_bearer(struct slice authorization, struct slice *token)
+/* The scheme's case does not matter (RFC 9110 11.1). */
+bool token_from_bearer(struct slice authorization, struct slice *token)
 {
     struct slice scheme;
     struct slice credentials;
@@ -136,14 +136,10 @@ static bool token_from_bearer(struct slice authorization, struct slice *token)
     return true;
 }
 
-bool token_from_headers(struct slice authorization, struct slice cookie,
-                        const struct cookie_site *site, struct slice *token)
+bool token_from_cookie(struct slice cookie, const struct cookie_site *site, struct slice *token)
 {
     char name[COOKIE_NAME_BYTES];
 
-    if (token_from_bearer(authorization, token)) {
-        return true;
-    }
     cookie_name(site, true, name);
     if (cookie_find(cookie, name, token)) {
         return true;

@@ -45,10 +45,12 @@ void cookie_name(const struct cookie_site *site, bool secure, char out[COOKIE_NA
 /* Finds a cookie's value in a Cookie header (RFC 6265 section 5.4); borrowed from header. */
 bool cookie_find(struct slice header, const char *name, struct slice *value)
     __attribute__((warn_unused_result));
-/* The token of a request: `Authorization: Bearer` beats the cookie, the __Host- name beats the
- * plain one. Empty slices for absent headers. False when the request carries none. */
-bool token_from_headers(struct slice authorization, struct slice cookie,
-                        const struct cookie_site *site, struct slice *token)
+/* Where a request may carry a token; `Authorization: Bearer` beats the cookie. Borrowed from the
+ * header; empty slices for absent ones. False when it carries none there. */
+bool token_from_bearer(struct slice authorization, struct slice *token)
+    __attribute__((warn_unused_result));
+/* The __Host- name beats the plain one. */
+bool token_from_cookie(struct slice cookie, const struct cookie_site *site, struct slice *token)
     __attribute__((warn_unused_result));
 
 #endif

@@ -15,13 +15,12 @@
 
 struct auth auth_read(const struct req *req, const struct settings *s)
 {
-    const struct slice none = {NULL, 0};
     const struct cookie_site site = {req->host, s->path_prefix};
     struct auth auth = {.kind = AUTH_KIND_NONE};
 
-    if (token_from_headers(req->authorization, none, &site, &auth.token)) {
+    if (token_from_bearer(req->authorization, &auth.token)) {
         auth.kind = AUTH_KIND_BEARER;
-    } else if (token_from_headers(none, req->cookie, &site, &auth.token)) {
+    } else if (token_from_cookie(req->cookie, &site, &auth.token)) {
         auth.kind = AUTH_KIND_COOKIE;
     }
     return auth;

@@ -238,7 +238,8 @@ static enum credential take_credential(struct request *r)
     struct handshake *h = r->c->handshake;
     struct slice token;
 
-    if (token_from_headers(r->head.authorization, r->head.cookie, &site, &token)) {
+    if (token_from_bearer(r->head.authorization, &token) ||
+        token_from_cookie(r->head.cookie, &site, &token)) {
         return token_hash(token, &h->token) ? CREDENTIAL_TOKEN : CREDENTIAL_NONE;
     }
     /* No character of a token has to be escaped in a query. */

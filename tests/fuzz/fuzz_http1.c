@@ -110,7 +110,8 @@ static void use(const struct http1_head *head)
         }
         free(id);
     }
-    if (token_from_headers(head->authorization, head->cookie, &site, &found)) {
+    if (token_from_bearer(head->authorization, &found) ||
+        token_from_cookie(head->cookie, &site, &found)) {
         struct token_hash hash;
 
         (void)token_hash(found, &hash);

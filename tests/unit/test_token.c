@@ -142,30 +142,44 @@ static void test_cookie_find(void **state)
     }
 }
 
-static void test_from_headers(void **state)
+static void test_from_bearer(void **state)
 {
     (void)state;
     static const struct {
-        const char *authorization, *cookie;
+        const char *authorization;
         const char *token; /* NULL: none */
     } rows[] = {
-        {"", "", NULL},
-        {"Bearer AAA", "", "AAA"},
-        {"bEARER   AAA  ", "", "AAA"},
-        {"Bearer AAA", "confab-e3b0c442=BBB", "AAA"},
-        {"Bearer", "confab-e3b0c442=BBB", "BBB"},
-        {"Basic QUFB", "confab-e3b0c442=BBB", "BBB"},
-        {"BearerAAA", "", NULL},
-        {"", "confab-e3b0c442=BBB; __Host-confab-e3b0c442=CCC", "CCC"},
-        {"", "confab-00000000=BBB", NULL},
+        {"", NULL},       {"Bearer AAA", "AAA"}, {"bEARER   AAA  ", "AAA"},
+        {"Bearer", NULL}, {"Basic QUFB", NULL},  {"BearerAAA", NULL},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct slice token = {NULL, 0};
+
+        assert_int_equal(token_from_bearer(slice_of(rows[i].authorization), &token),
+                         rows[i].token != NULL);
+        assert_true(slice_eq(token, slice_of(rows[i].token)));
+    }
+}
+
+static void test_from_cookie(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *cookie;
+        const char *token; /* NULL: none */
+    } rows[] = {
+        {"", NULL},
+        {"confab-e3b0c442=BBB", "BBB"},
+        {"confab-e3b0c442=BBB; __Host-confab-e3b0c442=CCC", "CCC"},
+        {"confab-00000000=BBB", NULL},
     };
     const struct cookie_site site = {slice_of("localhost"), ""};
 
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct slice token = {NULL, 0};
 
-        assert_int_equal(token_from_headers(slice_of(rows[i].authorization),
-                                            slice_of(rows[i].cookie), &site, &token),
+        assert_int_equal(token_from_cookie(slice_of(rows[i].cookie), &site, &token),
                          rows[i].token != NULL);
         assert_true(slice_eq(token, slice_of(rows[i].token)));
     }
@@ -183,7 +197,8 @@ int main(void)
         cmocka_unit_test(test_make_and_hash),       cmocka_unit_test(test_hash_value),
         cmocka_unit_test(test_not_tokens),          cmocka_unit_test(test_cookie_name),
         cmocka_unit_test(test_cookie_name_of_port), cmocka_unit_test(test_fingerprint),
-        cmocka_unit_test(test_cookie_find),         cmocka_unit_test(test_from_headers),
+        cmocka_unit_test(test_cookie_find),         cmocka_unit_test(test_from_bearer),
+        cmocka_unit_test(test_from_cookie),
     };
 
     return cmocka_run_group_tests(tests, start, NULL);
