@@ -22,6 +22,7 @@
 
 enum credential {
     CREDENTIAL_NONE,
+    CREDENTIAL_BAD,   /* shown, but of no form that we give out */
     CREDENTIAL_TOKEN, /* of a session */
     CREDENTIAL_TICKET /* for one, single-use */
 };
@@ -231,24 +232,6 @@ static bool take_address(struct request *r)
     return true;
 }
 
-/* Reads who the client claims to be. */
-static enum credential take_credential(struct request *r)
-{
-    const struct cookie_site site = {r->head.host, r->c->set->settings->path_prefix};
-    struct handshake *h = r->c->handshake;
-    struct slice token;
-
-    if (token_from_bearer(r->head.authorization, &token) ||
-        token_from_cookie(r->head.cookie, &site, &token)) {
-        return token_hash(token, &h->token) ? CREDENTIAL_TOKEN : CREDENTIAL_NONE;
-    }
-    /* No character of a token has to be escaped in a query. */
-    if (http1_query_find(r->head.query, "ticket", &token) && token_hash(token, &h->token)) {
-        return CREDENTIAL_TICKET;
-    }
-    return CREDENTIAL_NONE;
-}
-
 /* A kind of stream, by its path below path_prefix. */
 struct stream_kind {
     const char *path;
@@ -256,7 +239,8 @@ struct stream_kind {
     const char *type; /* of the answer to HEAD; NULL: only GET is understood */
     /* Says what opens such a stream. False: answered otherwise, or closed. */
     bool (*open)(struct request *r);
-    bool stops_for_good; /* 204 makes its clients give up */
+    bool stops_for_good;      /* 204 makes its clients give up */
+    bool cookie_needs_origin; /* pages of any site can open one with our cookie, and read it */
 };
 
 static bool open_sse(struct request *r)
@@ -269,12 +253,11 @@ static bool open_poll(struct request *r)
     return conn_poll_open(r->c, buf_slice(&r->cors));
 }
 
-/* A page of another site can open a WebSocket with our cookie, and only its Origin tells: without
- * one, a credential must be shown that no browser adds by itself. */
+/* Without an Origin the cookie was not looked at: a credential must be shown that no browser adds
+ * by itself. */
 static bool may_open_ws(const struct request *r)
 {
-    return r->head.origin.p != NULL || r->head.authorization.p != NULL ||
-           r->credential == CREDENTIAL_TICKET;
+    return r->head.origin.p != NULL || r->credential != CREDENTIAL_NONE;
 }
 
 static bool open_ws(struct request *r)
@@ -305,16 +288,35 @@ static bool open_ws(struct request *r)
 }
 
 static const struct stream_kind stream_kinds[] = {
-    {"/stream", "last_event_id", "text/event-stream; charset=utf-8", open_sse, true},
-    {"/ws", "last_event_id", NULL, open_ws, false},
-    {"/poll", "after", "application/json", open_poll, false},
+    {"/stream", "last_event_id", "text/event-stream; charset=utf-8", open_sse, true, false},
+    {"/ws", "last_event_id", NULL, open_ws, false, true},
+    {"/poll", "after", "application/json", open_poll, false, false},
 };
+
+/* Reads who the client claims to be. An Origin that is there is one of ours. */
+static enum credential take_credential(struct request *r, const struct stream_kind *kind)
+{
+    const struct cookie_site site = {r->head.host, r->c->set->settings->path_prefix};
+    struct handshake *h = r->c->handshake;
+    bool takes_cookie = !kind->cookie_needs_origin || r->head.origin.p != NULL;
+    struct slice token;
+
+    if (token_from_bearer(r->head.authorization, &token) ||
+        (takes_cookie && token_from_cookie(r->head.cookie, &site, &token))) {
+        return token_hash(token, &h->token) ? CREDENTIAL_TOKEN : CREDENTIAL_BAD;
+    }
+    /* No character of a token has to be escaped in a query. */
+    if (http1_query_find(r->head.query, "ticket", &token)) {
+        return token_hash(token, &h->token) ? CREDENTIAL_TICKET : CREDENTIAL_BAD;
+    }
+    return CREDENTIAL_NONE;
+}
 
 static void open_stream(struct request *r, const struct stream_kind *kind)
 {
     struct conn *c = r->c;
 
-    r->credential = take_credential(r);
+    r->credential = take_credential(r, kind);
     if (r->credential == CREDENTIAL_TOKEN && kind->stops_for_good &&
         dead_has(&c->set->dead, &c->handshake->token)) {
         answer(r, 204, "No Content", NULL, NULL, NULL);
@@ -325,8 +327,10 @@ static void open_stream(struct request *r, const struct stream_kind *kind)
     }
     if (!take_address(r)) {
         conn_bye(c, REASON_ADDRESS_LIMIT, CONNS_LIMIT_RETRY_MS);
-    } else if (r->credential != CREDENTIAL_NONE) {
-        conn_wait(c, r->credential == CREDENTIAL_TICKET ? CONN_REDEEMING : CONN_WAITING);
+    } else if (r->credential == CREDENTIAL_TOKEN) {
+        conn_wait(c, CONN_WAITING);
+    } else if (r->credential == CREDENTIAL_TICKET) {
+        conn_wait(c, CONN_REDEEMING);
     } else if (c->transport->auth_over(c)) {
         conn_finish(c, REASON_AUTH);
     }

@@ -6,7 +6,7 @@
  */
 
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import test, { after, before } from 'node:test';
 import { Guest } from '../lib/guest.js';
 import { pairwise } from '../lib/pairwise.js';
@@ -113,6 +113,50 @@ test('10.1 10.4 what is a handshake, and what is not', async () => {
     assert.deepEqual(socket.faults, [], name);
   };
   await Promise.all(Object.entries(cases).map(([name, [options, status]]) => ask(name, options, status)));
+});
+
+test('10.4 a cookie counts only beside an Origin of ours', async () => {
+  const mallory = await Guest.register(site, 'mallory');
+  const name = `confab-${createHash('sha256').update('').digest('hex').slice(0, 8)}`;
+  const cookie = { Authorization: null, Cookie: `${name}=${alice.token}` };
+  const none = { Authorization: null };
+  const own = { Origin: 'http://daemon.test' };
+  const dead = randomBytes(32).toString('base64url');
+  const ticket = await mallory.ticket();
+  /** What is to come: a status that refuses, or whose stream it is, or nobody's. @type {Record<string, [Record<string, string | null>, number | Guest | null, string?]>} */
+  const cases = {
+    'our Origin': [{ ...cookie, ...own }, alice],
+    'our Origin, and an empty Authorization': [{ ...cookie, ...own, Authorization: '' }, alice],
+    'our Origin, and no cookie': [{ ...none, ...own }, null],
+    'a foreign Origin': [{ ...cookie, Origin: 'http://evil.example' }, 403],
+    'an opaque Origin': [{ ...cookie, Origin: 'null' }, 403],
+    'an empty Origin': [{ ...cookie, Origin: '' }, 403],
+    'no Origin': [cookie, 403],
+    'no Origin, and an empty Authorization': [{ ...cookie, Authorization: '' }, 403],
+    'no Origin, and a scheme without a token': [{ ...cookie, Authorization: 'Bearer' }, 403],
+    'no Origin, and what browsers add by themselves': [{ ...cookie, Authorization: 'Basic eng6eno=' }, 403],
+    'no Origin, and no cookie': [none, 403],
+    'no Origin, no cookie, and an empty Authorization': [{ Authorization: '' }, 403],
+    'no Origin, and a token': [{ ...cookie, ...mallory.headers() }, mallory],
+    'no Origin, and a dead token': [{ ...cookie, Authorization: `Bearer ${dead}` }, null],
+    'no Origin, and what is no token': [{ ...cookie, Authorization: 'Bearer short' }, null],
+    'no Origin, and a ticket': [cookie, mallory, `?ticket=${ticket}`],
+    'no Origin, and a dead ticket': [cookie, null, `?ticket=${dead}`],
+    'no Origin, and what is no ticket': [cookie, null, '?ticket=short'],
+  };
+  const ask = async (/** @type {string} */ what) => {
+    const [headers, expected, query = ''] = cases[what];
+    const socket = new RawWs(alice, { path: `/ws${query}`, headers });
+    await socket.until(() => socket.events.length > 0 || socket.ended, what);
+    assert.equal(socket.status, typeof expected === 'number' ? expected : 101, what);
+    if (expected instanceof Guest) {
+      assert.equal(socket.events[0].data.session, (await expected.call('api_session')).session.id, what);
+      return socket.bye();
+    }
+    await socket.over();
+    assert.deepEqual(socket.events.map(({ data }) => data.reason), expected === null ? ['auth'] : [], what);
+  };
+  await Promise.all(Object.keys(cases).map(ask));
 });
 
 // ---- What is right ----
