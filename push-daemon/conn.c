@@ -580,12 +580,20 @@ static void beat(struct conn *c, int64_t now_ms)
     set_timer(c, next);
 }
 
+/* Whether there is something to be said at its end that cannot be said before the look under way is
+ * over. After one that broke off the next may be long in coming: that is not waited for. */
+static bool waits_for_look(const struct conn *c, int64_t now_ms)
+{
+    return c->set->looking && (c->mark_due || c->transport->waits_for_mark) &&
+           now_ms < c->ends_ms + CONN_LOOK_MS;
+}
+
 static void live_due(struct conn *c, int64_t now_ms)
 {
     if (!queue_empty(&c->out) && now_ms - c->wrote_ms > c->set->settings->stream_silent_ms) {
         conn_close(c, REASON_SLOW);
-    } else if (now_ms >= c->ends_ms && c->mark_due && c->set->looking) {
-        wheel_add(&c->set->wheel, &c->timer, now_ms + WHEEL_TICK_MS); /* its mark goes first */
+    } else if (now_ms >= c->ends_ms && waits_for_look(c, now_ms)) {
+        wheel_add(&c->set->wheel, &c->timer, now_ms + WHEEL_TICK_MS);
     } else if (now_ms >= c->ends_ms) {
         conn_bye(c, REASON_AGE, clock_jitter(0, CONN_RENEW_MS));
     } else {

@@ -25,6 +25,7 @@
 
 #define CONN_MAX_BYTES 512  /* of memory for each, beside what the kernel takes */
 #define CONN_DRAIN_MS  5000 /* to take what was last written and to close */
+#define CONN_LOOK_MS   5000 /* beyond its age, for the look under way to end */
 #define CONN_RENEW_MS  500  /* at most, until a stream that reached its age is back */
 
 /* The state is also the list of struct conns that a connection is in. */

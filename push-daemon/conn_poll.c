@@ -120,7 +120,7 @@ static bool auth_over(struct conn *c)
 static bool bye(struct conn *c, enum reason reason, int64_t retry_ms)
 {
     char extra[sizeof "Retry-After: \r\n" + NUMBER_BYTES];
-    bool covered = c->state == CONN_LIVE && !c->mark_due;
+    bool covered = c->state == CONN_LIVE && !c->mark_due && !c->set->looking;
     struct msg *m = covered ? conns_mark(c->set, c->filter) : NULL;
 
     if (m != NULL) {

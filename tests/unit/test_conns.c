@@ -1,6 +1,6 @@
 /*
  * Connections over real sockets, with a feed that is this test: what is written when, and to whom
- * nothing is. Docs: protocol.md 4.1, 6.3, 8.1, 8.2.
+ * nothing is. Docs: protocol.md 4.1, 6.3, 8.1, 8.2, 11.2, 11.3.
  */
 #include "push-daemon/conns.h"
 
@@ -16,11 +16,12 @@
 #include "common/log.h"
 #include "push.h"
 
-#define ROOM        100
-#define QUEUE_BYTES 65536
-#define READ_BYTES  (4 * 1024 * 1024)
-#define BIG_BYTES   20000
-#define SETTLE      20 /* turns of the loop, enough for anything here */
+#define ROOM          100
+#define QUEUE_BYTES   65536
+#define READ_BYTES    (4 * 1024 * 1024)
+#define BIG_BYTES     20000
+#define REQUEST_BYTES 256
+#define SETTLE        20 /* turns of the loop, enough for anything here */
 
 static struct event_base *base;
 static struct settings settings;
@@ -99,16 +100,19 @@ static const char *client_read(int fd)
     return text;
 }
 
-/* A client that asks for a stream; *c is its connection at our end. */
-static int client_open(struct conn **c)
+/* A client that asks for this; *c is its connection at our end. */
+static int client_ask(struct conn **c, const char *what)
 {
-    static const char request[] = "GET /stream HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer "
-                                  "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\r\n\r\n";
+    char request[REQUEST_BYTES];
     int fds[2];
+    int len = snprintf(request, sizeof request,
+                       "GET %s HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer "
+                       "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\r\n\r\n",
+                       what);
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
     conn_accept(&set, fds[0]);
-    assert_int_equal(write(fds[1], request, sizeof request - 1), sizeof request - 1);
+    assert_int_equal(write(fds[1], request, (size_t)len), len);
     int woken = wakes;
 
     turn();
@@ -116,6 +120,11 @@ static int client_open(struct conn **c)
     *c = list_entry(set.states[CONN_WAITING].prev, struct conn, in_state);
     assert_int_equal((*c)->state, CONN_WAITING);
     return fds[1];
+}
+
+static int client_open(struct conn **c)
+{
+    return client_ask(c, "/stream");
 }
 
 /* What a round does with an answer of the database. */
@@ -138,6 +147,17 @@ static int live_client(struct conn **c, int64_t user_id, int64_t session_id)
     attach(*c, user_id, session_id);
     turn();
     client_read(fd);
+    return fd;
+}
+
+/* A long poll to which nothing has come yet. */
+static int live_poll(struct conn **c, int64_t user_id, int64_t session_id)
+{
+    int fd = client_ask(c, "/poll?after=0123abcd-1:1:");
+
+    attach(*c, user_id, session_id);
+    turn();
+    assert_string_equal(client_read(fd), "");
     return fd;
 }
 
@@ -226,6 +246,62 @@ static void test_mark_before_bye(void **state)
                                               "retry: 5\nevent: bye\ndata: {\"retry\":5}\n\n");
     close(told_fd);
     close(cut_fd);
+}
+
+/* An end by age waits for the look under way: what it says of a cursor, it says then. */
+static void test_end_by_age_after_the_look(void **state)
+{
+    struct conn *poll, *stream;
+    int poll_fd = live_poll(&poll, 1, 1);
+    int stream_fd;
+
+    (void)state;
+    conns_begin_look(&set);
+    conn_due(poll, poll->ends_ms);
+    turn();
+    assert_string_equal(client_read(poll_fd), "");
+    conns_end_look(&set, slice_of("0123abcd-2:2:"));
+    conn_due(poll, poll->ends_ms);
+    turn();
+    assert_non_null(strstr(client_read(poll_fd), "{\"events\":[],\"cursor\":\"0123abcd-2:2:\""));
+
+    stream_fd = live_client(&stream, 2, 2);
+    publish(11, "a", 0);
+    conn_due(stream, stream->ends_ms);
+    turn();
+    assert_string_equal(client_read(stream_fd), "event: a\ndata: {\"eid\":11}\n\n");
+    conns_end_look(&set, slice_of("0123abcd-3:3:"));
+    conn_due(stream, stream->ends_ms);
+    turn();
+    assert_true(slice_starts(slice_of(client_read(stream_fd)),
+                             slice_of("event: mark\nid: 0123abcd-3:3:\ndata: {}\n\n")));
+    assert_non_null(strstr(text, "event: bye\n"));
+    close(poll_fd);
+    close(stream_fd);
+}
+
+/* After a look that broke off there may be none for long: nobody is kept waiting for it. */
+static void test_end_by_age_in_a_long_look(void **state)
+{
+    struct conn *poll, *stream;
+    int poll_fd = live_poll(&poll, 1, 1);
+    int stream_fd = live_client(&stream, 2, 2);
+
+    (void)state;
+    conns_begin_look(&set);
+    conn_due(poll, poll->ends_ms + CONN_LOOK_MS);
+    turn();
+    assert_true(slice_starts(slice_of(client_read(poll_fd)), slice_of("HTTP/1.1 503 ")));
+    assert_non_null(strstr(text, "\r\nRetry-After: 1\r\n"));
+    publish(11, "a", 0);
+    conn_due(stream, stream->ends_ms + CONN_LOOK_MS);
+    turn();
+    assert_true(slice_starts(slice_of(client_read(stream_fd)),
+                             slice_of("event: a\ndata: {\"eid\":11}\n\n")));
+    assert_non_null(strstr(text, "event: bye\n"));
+    assert_null(strstr(text, "event: mark\n"));
+    close(poll_fd);
+    close(stream_fd);
 }
 
 /* A socket that is full keeps its place in the middle of a message, and goes on there. */
@@ -490,6 +566,21 @@ static void test_stop(void **state)
     assert_int_equal(set.count, 0);
 }
 
+/* What a look has brought so far has no cursor that a poll could be answered with. */
+static void test_stop_in_a_look(void **state)
+{
+    struct conn *poll;
+    int fd = live_poll(&poll, 1, 1);
+
+    (void)state;
+    conns_begin_look(&set);
+    conns_stop(&set);
+    turn();
+    assert_true(slice_starts(slice_of(client_read(fd)), slice_of("HTTP/1.1 503 ")));
+    assert_int_equal(poll->state, CONN_DRAINING);
+    close(fd);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -498,6 +589,8 @@ int main(void)
         TEST(test_one_write_for_all_and_the_mark),
         TEST(test_no_mark_inside_a_look),
         TEST(test_mark_before_bye),
+        TEST(test_end_by_age_after_the_look),
+        TEST(test_end_by_age_in_a_long_look),
         TEST(test_blocked_goes_on_where_it_was),
         TEST(test_slow_reader_harms_only_himself),
         TEST(test_burst_is_not_slowness),
@@ -509,6 +602,7 @@ int main(void)
         TEST(test_resync_says_nothing_until_attached),
         TEST(test_peer_goes_while_others_are_served),
         TEST(test_stop),
+        TEST(test_stop_in_a_look),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
