@@ -461,8 +461,9 @@ bool conn_attach(struct conn *c, const struct handshake_answer *answer)
     }
     conns_session_alive(c->set, c->session);
     c->sub.filter = c->filter;
-    set_timer(c, now + settings->stream_heartbeat_ms);
-    if (!c->handshake->was_live) {
+    if (c->handshake->was_live) {
+        set_timer(c, now + settings->stream_heartbeat_ms);
+    } else {
         conn_set_end(c, now + 1000 * life_s(settings, answer->expires_in_s));
     }
     conn_set_state(c, CONN_LIVE);
