@@ -91,7 +91,7 @@ static bool connected(struct conn *c, const struct conn_greeting *greeting)
 static bool reset(struct conn *c, const char *reason, int64_t within_s)
 {
     c->mark_due = true;
-    return conn_queue(c, said_reset(reason, within_s));
+    return said_queue_reset(c, reason, within_s);
 }
 
 static bool mark(struct conn *c, struct msg *m)

@@ -49,16 +49,6 @@ static bool queue_event(struct conn *c, int64_t retry_ms, struct msg *m)
     return conn_queue(c, m);
 }
 
-static bool connected(struct conn *c, const struct conn_greeting *greeting)
-{
-    return queue_event(c, 0, said_connected(greeting));
-}
-
-static bool reset(struct conn *c, const char *reason, int64_t within_s)
-{
-    return queue_event(c, 0, said_reset(reason, within_s));
-}
-
 static bool beat(struct conn *c)
 {
     return conn_push(c, c->set->beat);
@@ -78,8 +68,8 @@ static bool bye(struct conn *c, enum reason reason, int64_t retry_ms)
 static const struct conn_transport transport = {
     .name = "sse",
     .form = MSG_SSE,
-    .connected = connected,
-    .reset = reset,
+    .connected = said_queue_connected,
+    .reset = said_queue_reset,
     .mark = conn_push,
     .beat = beat,
     .auth_over = auth_over,

@@ -57,19 +57,9 @@ static bool say_close(struct conn *c, enum reason reason)
     return queue_close(c, reason_close_code(reason), slice_of(reason_word(reason)));
 }
 
-static bool connected(struct conn *c, const struct conn_greeting *greeting)
-{
-    return conn_queue(c, said_connected(greeting));
-}
-
-static bool reset(struct conn *c, const char *reason, int64_t within_s)
-{
-    return conn_queue(c, said_reset(reason, within_s));
-}
-
 static bool auth_over(struct conn *c)
 {
-    return reset(c, "auth", 0) && say_close(c, REASON_AUTH);
+    return said_queue_reset(c, "auth", 0) && say_close(c, REASON_AUTH);
 }
 
 static bool bye(struct conn *c, enum reason reason, int64_t retry_ms)
@@ -245,8 +235,8 @@ static void closed(struct conn *c)
 static const struct conn_transport transport = {
     .name = "websocket",
     .form = MSG_WS,
-    .connected = connected,
-    .reset = reset,
+    .connected = said_queue_connected,
+    .reset = said_queue_reset,
     .mark = conn_push,
     .beat = beat,
     .auth_over = auth_over,

@@ -20,7 +20,7 @@ static struct msg *said(const char *type, struct slice cursor, json_t *data)
     return m;
 }
 
-struct msg *said_connected(const struct conn_greeting *greeting)
+static struct msg *said_connected(const struct conn_greeting *greeting)
 {
     char now[TIME_BYTES];
     time_t seconds = time(NULL);
@@ -48,4 +48,14 @@ struct msg *said_mark(struct slice cursor, bool late)
 {
     return msg_new(SLICE_LITERAL("mark"), cursor,
                    late ? SLICE_LITERAL("{\"late\":true}") : SLICE_LITERAL("{}"));
+}
+
+bool said_queue_connected(struct conn *c, const struct conn_greeting *greeting)
+{
+    return conn_queue(c, said_connected(greeting));
+}
+
+bool said_queue_reset(struct conn *c, const char *reason, int64_t within_s)
+{
+    return conn_queue(c, said_reset(reason, within_s));
 }
