@@ -11,16 +11,9 @@ import { Guest } from '../lib/guest.js';
 import { Random } from '../lib/random.js';
 import { Site } from '../lib/site.js';
 import { DAEMON_PATHS, straight } from '../lib/ways.js';
-import { Workload } from '../lib/workload.js';
+import { QUICK_ENV, Workload } from '../lib/workload.js';
 
 const DAEMONS = [1, 2, 3];
-const ENV = {
-  CONFAB_WORKERS: 6,
-  CONFAB_POLL_WAIT_MS: 1_000,
-  CONFAB_STREAM_HEARTBEAT_MS: 500,
-  CONFAB_STREAM_RETRY_MIN_MS: 20,
-  CONFAB_STREAM_RETRY_MAX_MS: 200,
-};
 
 /** Stops what a daemon's database does for it: it accepts streams, and hears nothing. @param {Site} site @param {number} daemon */
 async function holdFeed(site, daemon) {
@@ -36,7 +29,7 @@ describe('three daemons', () => {
   /** @type {Site} */
   let site;
   before(async () => {
-    site = await Site.start({ front: 'lighttpd', daemons: DAEMONS.length, env: ENV });
+    site = await Site.start({ front: 'lighttpd', daemons: DAEMONS.length, env: QUICK_ENV });
   });
   after(() => site?.stop());
 

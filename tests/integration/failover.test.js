@@ -12,21 +12,12 @@ import { describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { Random } from '../lib/random.js';
 import { Site } from '../lib/site.js';
-import { Workload } from '../lib/workload.js';
+import { QUICK_ENV, Workload } from '../lib/workload.js';
 
 const run = promisify(execFile);
 
 const MESSAGES = 40;
 const WRITE_EVERY_MS = 40;
-const ENV = {
-  CONFAB_WORKERS: 6,
-  CONFAB_POLL_INTERVAL_MS: 200,
-  CONFAB_POLL_WAIT_MS: 1_000,
-  CONFAB_STREAM_HEARTBEAT_MS: 500,
-  CONFAB_STREAM_RETRY_MIN_MS: 20,
-  CONFAB_STREAM_RETRY_MAX_MS: 200,
-  CONFAB_RESET_WITHIN_S: 1,
-};
 
 /** @param {Workload} load  everybody was told, and by the right name */
 function allToldOfTheEpoch(load) {
@@ -81,7 +72,7 @@ async function chatting(t, site) {
 
 describe('another life of the database', { concurrency: true }, () => {
   it('a synchronous standby is promoted: nothing that was acknowledged is lost, nor shown and lost', async (t) => {
-    const site = await Site.start({ front: 'apache', env: ENV });
+    const site = await Site.start({ front: 'apache', env: QUICK_ENV });
     t.after(() => site.stop());
     await withStandby(site);
     await commitsWaitForTheStandby(site);
@@ -94,7 +85,7 @@ describe('another life of the database', { concurrency: true }, () => {
   });
 
   it('an asynchronous standby is promoted: what it has not got is on no screen any more', async (t) => {
-    const site = await Site.start({ front: 'lighttpd', env: ENV });
+    const site = await Site.start({ front: 'lighttpd', env: QUICK_ENV });
     t.after(() => site.stop());
     await withStandby(site);
     const load = await chatting(t, site);
@@ -111,7 +102,7 @@ describe('another life of the database', { concurrency: true }, () => {
   });
 
   it('a dump is restored: what came after it is on no screen any more', async (t) => {
-    const site = await Site.start({ front: 'lighttpd', env: ENV });
+    const site = await Site.start({ front: 'lighttpd', env: QUICK_ENV });
     t.after(() => site.stop());
     const load = await chatting(t, site);
     const dump = join(site.dir, 'dump');

@@ -12,7 +12,7 @@ import { FAULTS } from '../lib/faults.js';
 import { Random } from '../lib/random.js';
 import { Site } from '../lib/site.js';
 import { cuttableWire } from '../lib/wire.js';
-import { Workload } from '../lib/workload.js';
+import { QUICK_ENV, Workload } from '../lib/workload.js';
 
 /** Between faults, so many messages more must be on every screen. */
 const MESSAGES_BETWEEN = 20;
@@ -20,15 +20,6 @@ const WRITE_EVERY_MS = 40;
 const AWAY_MS = 2_000;
 /** Those that hear the daemon, straight and through the web server, when the log is pruned. */
 const DAEMON_FOLLOWERS = 9;
-const ENV = {
-  CONFAB_WORKERS: 6,
-  CONFAB_POLL_INTERVAL_MS: 200,
-  CONFAB_POLL_WAIT_MS: 1_000,
-  CONFAB_STREAM_HEARTBEAT_MS: 500,
-  CONFAB_STREAM_RETRY_MIN_MS: 20,
-  CONFAB_STREAM_RETRY_MAX_MS: 200,
-  CONFAB_RESET_WITHIN_S: 1,
-};
 
 describe('messages while things die', { concurrency: true }, () => {
   for (const front of /** @type {const} */ (['apache', 'lighttpd'])) {
@@ -40,7 +31,7 @@ describe('messages while things die', { concurrency: true }, () => {
       /** @type {Workload} */
       let load;
       before(async () => {
-        site = await Site.start({ front, env: ENV });
+        site = await Site.start({ front, env: QUICK_ENV });
         wire = await cuttableWire(site);
         load = await Workload.prepare(site, new Random());
       });

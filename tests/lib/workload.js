@@ -17,6 +17,17 @@ const CATCH_UP_MS = 120_000;
 /** A client that hears nothing for so long looks for another stream. Heartbeats are to come far more often. */
 const SILENT_MS = 4_000;
 
+/** Settings of a site where everybody is soon there again, whatever happened: tests of faults wait for little else. */
+export const QUICK_ENV = {
+  CONFAB_WORKERS: 6,
+  CONFAB_POLL_INTERVAL_MS: 200,
+  CONFAB_POLL_WAIT_MS: 1_000,
+  CONFAB_STREAM_HEARTBEAT_MS: 500,
+  CONFAB_STREAM_RETRY_MIN_MS: 20,
+  CONFAB_STREAM_RETRY_MAX_MS: 200,
+  CONFAB_RESET_WITHIN_S: 1,
+};
+
 /** @typedef {Follower | Library} Screen */
 
 export class Workload {
