@@ -76,11 +76,11 @@ PUSH_MODULES := $(filter-out push-daemon/main.c,$(PUSH_SRC)) $(COMMON_SRC)
 UNIT_TESTS += address bound conns cursor feed http1 hub op presence queue ring signals sse takeover wheel ws ws_upgrade
 MODULES_address := $(PUSH_MODULES)
 MODULES_bound  := $(PUSH_MODULES)
-MODULES_conns  := $(PUSH_MODULES)
+MODULES_conns  := tests/unit/clients.c $(PUSH_MODULES)
 MODULES_cursor := $(PUSH_MODULES)
 # They are the database and the clock themselves.
 FAKED_MODULES  := tests/unit/fake_pg.c $(filter-out push-daemon/pg.c push-daemon/clock.c,$(PUSH_MODULES))
-MODULES_feed   := $(FAKED_MODULES)
+MODULES_feed   := tests/unit/clients.c $(FAKED_MODULES)
 MODULES_http1  := $(PUSH_MODULES)
 MODULES_hub    := $(PUSH_MODULES)
 MODULES_op     := $(PUSH_MODULES)

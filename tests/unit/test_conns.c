@@ -4,31 +4,17 @@
  */
 #include "push-daemon/conns.h"
 
-#include "unit.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/log.h"
+#include "clients.h"
 #include "push.h"
 
-#define ROOM          100
-#define QUEUE_BYTES   65536
-#define READ_BYTES    (4 * 1024 * 1024)
-#define BIG_BYTES     20000
-#define REQUEST_BYTES 256
-#define SETTLE        20 /* turns of the loop, enough for anything here */
+#define ROOM      100
+#define BIG_BYTES 20000
 
-static struct event_base *base;
-static struct settings settings;
-static struct stats stats;
-static struct conns set;
 static int wakes;
-static char *text; /* what a client read last */
 
 static void wake(void *ctx)
 {
@@ -45,27 +31,8 @@ static bool healthy(void *ctx)
 static int set_up(void **state)
 {
     (void)state;
-    settings = (struct settings){.path_prefix = (char *)"",
-                                 .origins = (char *)"",
-                                 .stream_queue_bytes = QUEUE_BYTES,
-                                 .stream_heartbeat_ms = 15000,
-                                 .stream_silent_ms = 60000,
-                                 .stream_age_min_s = 600,
-                                 .stream_age_max_s = 600,
-                                 .stream_retry_min_ms = 10,
-                                 .stream_retry_max_ms = 20,
-                                 .streams_per_session = 2,
-                                 .stream_head_bytes = 4096,
-                                 .handshake_ms = 10000};
-    memset(&stats, 0, sizeof stats);
+    clients_set_up();
     wakes = 0;
-    log_init("test", LOG_LEVEL_ERR);
-    text = malloc(READ_BYTES);
-    base = event_base_new();
-    assert_non_null(text);
-    assert_non_null(base);
-    assert_true(token_init());
-    assert_true(conns_init(&set, base, &settings, &stats));
     set.feed = (struct conn_feed){.wake = wake, .healthy = healthy};
     conns_end_look(&set, slice_of("0123abcd-1:1:"));
     return 0;
@@ -74,57 +41,25 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    conns_clear(&set);
-    event_base_free(base);
-    free(text);
+    clients_tear_down();
     return 0;
 }
 
-static void turn(void)
+/* A client that asks for this, and waits; *c is its connection at our end. */
+static int client_wait(struct conn **c, const char *path)
 {
-    for (int i = 0; i < SETTLE; i++) {
-        event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
-    }
-}
-
-/* What has come since the last call, as a string. */
-static const char *client_read(int fd)
-{
-    size_t len = 0;
-    ssize_t n;
-
-    while (len < READ_BYTES - 1 && (n = recv(fd, text + len, READ_BYTES - 1 - len, 0)) > 0) {
-        len += (size_t)n;
-    }
-    text[len] = '\0';
-    return text;
-}
-
-/* A client that asks for this; *c is its connection at our end. */
-static int client_ask(struct conn **c, const char *what)
-{
-    char request[REQUEST_BYTES];
-    int fds[2];
-    int len = snprintf(request, sizeof request,
-                       "GET %s HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer "
-                       "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\r\n\r\n",
-                       what);
-
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
-    conn_accept(&set, fds[0]);
-    assert_int_equal(write(fds[1], request, (size_t)len), len);
     int woken = wakes;
+    int fd = client_ask(path, 0, "");
 
-    turn();
     assert_int_equal(wakes, woken + 1);
     *c = list_entry(set.states[CONN_WAITING].prev, struct conn, in_state);
     assert_int_equal((*c)->state, CONN_WAITING);
-    return fds[1];
+    return fd;
 }
 
 static int client_open(struct conn **c)
 {
-    return client_ask(c, "/stream");
+    return client_wait(c, "/stream");
 }
 
 /* What a round does with an answer of the database. */
@@ -153,7 +88,7 @@ static int live_client(struct conn **c, int64_t user_id, int64_t session_id)
 /* A long poll to which nothing has come yet. */
 static int live_poll(struct conn **c, int64_t user_id, int64_t session_id)
 {
-    int fd = client_ask(c, "/poll?after=0123abcd-1:1:");
+    int fd = client_wait(c, "/poll?after=0123abcd-1:1:");
 
     attach(*c, user_id, session_id);
     turn();
@@ -275,7 +210,7 @@ static void test_end_by_age_after_the_look(void **state)
     turn();
     assert_true(slice_starts(slice_of(client_read(stream_fd)),
                              slice_of("event: mark\nid: 0123abcd-3:3:\ndata: {}\n\n")));
-    assert_non_null(strstr(text, "event: bye\n"));
+    assert_non_null(strstr(heard, "event: bye\n"));
     close(poll_fd);
     close(stream_fd);
 }
@@ -292,14 +227,14 @@ static void test_end_by_age_in_a_long_look(void **state)
     conn_due(poll, poll->ends_ms + CONN_LOOK_MS);
     turn();
     assert_true(slice_starts(slice_of(client_read(poll_fd)), slice_of("HTTP/1.1 503 ")));
-    assert_non_null(strstr(text, "\r\nRetry-After: 1\r\n"));
+    assert_non_null(strstr(heard, "\r\nRetry-After: 1\r\n"));
     publish(11, "a", 0);
     conn_due(stream, stream->ends_ms + CONN_LOOK_MS);
     turn();
     assert_true(slice_starts(slice_of(client_read(stream_fd)),
                              slice_of("event: a\ndata: {\"eid\":11}\n\n")));
-    assert_non_null(strstr(text, "event: bye\n"));
-    assert_null(strstr(text, "event: mark\n"));
+    assert_non_null(strstr(heard, "event: bye\n"));
+    assert_null(strstr(heard, "event: mark\n"));
     close(poll_fd);
     close(stream_fd);
 }
@@ -554,10 +489,10 @@ static void test_stop(void **state)
     conns_stop(&set);
     turn();
     assert_non_null(strstr(client_read(late_fd), "event: bye\n"));
-    assert_int_equal(recv(silent[1], text, READ_BYTES, 0), -1); /* it may still ask */
+    assert_int_equal(recv(silent[1], heard, READ_BYTES, 0), -1); /* it may still ask */
     list_entry(set.states[CONN_HEAD].next, struct conn, in_state)->opened_ms -= CONNS_STOP_HEAD_MS;
     conns_stop(&set);
-    assert_int_equal(recv(silent[1], text, READ_BYTES, 0), 0);
+    assert_int_equal(recv(silent[1], heard, READ_BYTES, 0), 0);
     close(live_fd);
     close(waiting_fd);
     close(late_fd);

@@ -6,25 +6,19 @@
  */
 #include "push-daemon/feed.h"
 
-#include "unit.h"
-
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/log.h"
+#include "clients.h"
 #include "fake_pg.h"
 #include "push-daemon/round.h"
-#include "push.h"
 
 #define NUMBER_BYTES 12
-#define READ_BYTES   (1024 * 1024)
-#define SETTLE       20 /* turns of the loop, enough for anything here */
 #define NOW_MS       1000000000
 #define PROBE_MS     5000
 #define HOUR_MS      3600000
-#define QUEUE_BYTES  65536
+#define HEADER_BYTES 128
 #define BIG_BYTES    10000
 #define REST_MS      3
 #define CURSOR(xmax) "0123abcd-" #xmax ":" #xmax ":"
@@ -85,41 +79,19 @@ static void falls_asleep(const char *cursor)
 
 /* ---- The daemon around it ---- */
 
-static struct event_base *base;
-static struct settings settings;
-static struct stats stats;
-static struct conns set;
 static struct feed *feed;
-static char text[READ_BYTES]; /* what a client read last */
 
 static int set_up(void **state)
 {
     (void)state;
-    settings = (struct settings){.path_prefix = (char *)"",
-                                 .origins = (char *)"",
-                                 .stream_queue_bytes = QUEUE_BYTES,
-                                 .ring_bytes = 1024 * 1024,
-                                 .stream_heartbeat_ms = 15000,
-                                 .stream_silent_ms = 60000,
-                                 .stream_age_min_s = 600,
-                                 .stream_age_max_s = 600,
-                                 .stream_retry_min_ms = 10,
-                                 .stream_retry_max_ms = 20,
-                                 .streams_per_session = 2,
-                                 .stream_head_bytes = 4096,
-                                 .handshake_ms = 10000,
-                                 .look_interval_ms = HOUR_MS, /* tick() does not wait for it */
-                                 .probe_ms = PROBE_MS,
-                                 .replay_events = 1000,
-                                 .session_check_s = 60,
-                                 .event_keep_hours = 24};
-    memset(&stats, 0, sizeof stats);
     now_ms = NOW_MS;
-    log_init("test", LOG_LEVEL_ERR);
-    base = event_base_new();
-    assert_non_null(base);
-    assert_true(token_init());
-    assert_true(conns_init(&set, base, &settings, &stats));
+    clients_set_up();
+    settings.ring_bytes = 1024 * 1024;
+    settings.look_interval_ms = HOUR_MS; /* tick() does not wait for it */
+    settings.probe_ms = PROBE_MS;
+    settings.replay_events = 1000;
+    settings.session_check_s = 60;
+    settings.event_keep_hours = 24;
     feed = feed_new(base, &settings, &stats, &set);
     assert_non_null(feed);
     feed_start(feed);
@@ -129,17 +101,9 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    conns_clear(&set);
     feed_free(feed);
-    event_base_free(base);
+    clients_tear_down();
     return 0;
-}
-
-static void turn(void)
-{
-    for (int i = 0; i < SETTLE; i++) {
-        event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
-    }
 }
 
 /* The slow timer runs out. */
@@ -181,19 +145,12 @@ static void rests(void)
 /* A client that asks for a stream, to go on from `from` (NULL: from now on). n makes its token. */
 static int client_open(int n, const char *from)
 {
-    char request[512];
-    int fds[2];
-    int len =
-        snprintf(request, sizeof request,
-                 "GET /stream HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %043d\r\n%s%s%s\r\n", n,
-                 from == NULL ? "" : "Last-Event-ID: ", from == NULL ? "" : from,
-                 from == NULL ? "" : "\r\n");
+    char more[HEADER_BYTES] = "";
 
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
-    conn_accept(&set, fds[0]);
-    assert_int_equal(write(fds[1], request, (size_t)len), len);
-    turn();
-    return fds[1];
+    if (from != NULL) {
+        snprintf(more, sizeof more, "Last-Event-ID: %s\r\n", from);
+    }
+    return client_ask("/stream", n, more);
 }
 
 /* How many are in "{0,1,2}". */
@@ -208,18 +165,11 @@ static int list_length(const char *list)
     return n;
 }
 
-/* What has come since the last call, as a string. */
-static const char *client_read(int fd)
+/* All that there is to be told by now. */
+static const char *client_hears(int fd)
 {
-    size_t len = 0;
-    ssize_t n;
-
     turn();
-    while (len < READ_BYTES - 1 && (n = recv(fd, text + len, READ_BYTES - 1 - len, 0)) > 0) {
-        len += (size_t)n;
-    }
-    text[len] = '\0';
-    return text;
+    return client_read(fd);
 }
 
 /* A stream that was there when the feed came up, whose opening was read; the cursor is 11. */
@@ -230,7 +180,7 @@ static int live_from_start(void)
     comes_up();
     row_session("0", "7");
     falls_asleep(CURSOR(11));
-    client_read(fd);
+    client_hears(fd);
     return fd;
 }
 
@@ -275,7 +225,7 @@ static void test_a_look_that_fails_in_its_transaction(void **state)
     assert_batch(4, PG_BEGIN, PG_FEED_READ, PG_FEED_SESSIONS, PG_COMMIT);
     row_session("0", "7");
     look_over(CURSOR(11));
-    assert_non_null(strstr(client_read(fd), "event: connected\nid: " CURSOR(11)));
+    assert_non_null(strstr(client_hears(fd), "event: connected\nid: " CURSOR(11)));
     close(fd);
 }
 
@@ -294,13 +244,25 @@ static void test_epoch(void **state)
     look_over("0123abce-5:5:");
     row_session("0", "7");
     look_over("0123abce-5:5:");
-    assert_string_equal(client_read(fd),
+    assert_string_equal(client_hears(fd),
                         "event: reset\ndata: {\"reason\":\"epoch\",\"within\":0}\n\n"
                         "event: mark\nid: 0123abce-5:5:\ndata: {}\n\n");
     close(fd);
 }
 
 /* ---- The doorbell ---- */
+
+/* After a look that found something: it rests and looks again, until one finds nothing. */
+static void looks_on(void)
+{
+    rests();
+    assert_batch(1, PG_FEED_READ);
+    row_event("12", "7", "{}");
+    look_over(CURSOR(13));
+    rests();
+    assert_batch(1, PG_FEED_READ);
+    falls_asleep(CURSOR(13));
+}
 
 /* While looks find something nobody is asked to ring, since the next one is sure to come. */
 static void test_looks_on_until_nothing_is_new(void **state)
@@ -309,13 +271,7 @@ static void test_looks_on_until_nothing_is_new(void **state)
     comes_up();
     row_event("11", "7", "{}");
     look_over(CURSOR(12));
-    rests();
-    assert_batch(1, PG_FEED_READ);
-    row_event("12", "7", "{}");
-    look_over(CURSOR(13));
-    rests();
-    assert_batch(1, PG_FEED_READ);
-    falls_asleep(CURSOR(13));
+    looks_on();
 }
 
 /* One message wakes it for one look: it is armed all the time, so what that look missed rings. */
@@ -345,13 +301,7 @@ static void test_disarms_when_busy(void **state)
     look_over(CURSOR(12));
     assert_batch(1, PG_RING_DISARM);
     batch_over(true);
-    rests();
-    assert_batch(1, PG_FEED_READ);
-    row_event("12", "7", "{}");
-    look_over(CURSOR(13));
-    rests();
-    assert_batch(1, PG_FEED_READ);
-    falls_asleep(CURSOR(13));
+    looks_on();
 }
 
 /* What was committed before it was armed has rung for nobody. */
@@ -418,8 +368,8 @@ static void test_a_handshake_that_cannot_be_answered(void **state)
     assert_int_equal(list_length(asked(PG_FEED_SESSIONS)), 1);
     row_session("0", "7");
     look_over(CURSOR(11));
-    assert_non_null(strstr(client_read(poisoned), "event: bye\n"));
-    assert_non_null(strstr(client_read(good), "event: connected\n"));
+    assert_non_null(strstr(client_hears(poisoned), "event: bye\n"));
+    assert_non_null(strstr(client_hears(good), "event: connected\n"));
     close(poisoned);
     close(good);
 }
@@ -507,9 +457,9 @@ static void test_many_are_served_by_one_backfill(void **state)
     assert_int_equal(stats.counts[STAT_REPLAYS_LOG], 1);
     assert_int_equal(stats.counts[STAT_REPLAYS_RING], MANY - 1);
     for (int i = 0; i < MANY; i++) {
-        client_read(fds[i]);
-        assert_int_equal(strstr(text, "event: x\n") != NULL, i == 1 || i == 2);
-        assert_non_null(strstr(text, "event: mark\nid: " CURSOR(13)));
+        client_hears(fds[i]);
+        assert_int_equal(strstr(heard, "event: x\n") != NULL, i == 1 || i == 2);
+        assert_non_null(strstr(heard, "event: mark\nid: " CURSOR(13)));
         close(fds[i]);
     }
 }
@@ -569,9 +519,10 @@ static void test_a_replay_is_bounded_in_bytes(void **state)
         assert_null(asked(PG_FEED_REPLAY)); /* since memory has it */
         row_session("0", "7");
         look_over(CURSOR(15));
-        client_read(fd);
-        assert_int_equal(strstr(text, "event: reset\ndata: {\"reason\":\"limit\"") != NULL, i == 0);
-        assert_int_equal(strlen(text) > 2 * BIG_BYTES, i == 1);
+        client_hears(fd);
+        assert_int_equal(strstr(heard, "event: reset\ndata: {\"reason\":\"limit\"") != NULL,
+                         i == 0);
+        assert_int_equal(strlen(heard) > 2 * BIG_BYTES, i == 1);
         close(fd);
         turn();
     }
@@ -589,15 +540,15 @@ static void test_signals(void **state)
     assert_batch(4, PG_BEGIN, PG_FEED_READ, PG_FEED_SESSIONS, PG_COMMIT);
     pg.callbacks.row(pg.ctx, PG_FEED_SESSIONS, &alice);
     look_over(CURSOR(11));
-    client_read(other);
+    client_hears(other);
     ring();
     pg.callbacks.notified(pg.ctx, "chat_signal", "typing.start 9 5 {\"a\":1}");
     look_over(CURSOR(11));
-    assert_string_equal(client_read(other), "");
+    assert_string_equal(client_hears(other), "");
     assert_batch(1, PG_FEED_READ);
     look_over(CURSOR(11));
-    assert_string_equal(client_read(other), "event: typing.start\ndata: {\"a\":1}\n\n");
-    assert_string_equal(client_read(fd), "");
+    assert_string_equal(client_hears(other), "event: typing.start\ndata: {\"a\":1}\n\n");
+    assert_string_equal(client_hears(fd), "");
     assert_batch(0);
     close(fd);
     close(other);
