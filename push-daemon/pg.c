@@ -326,7 +326,7 @@ static void take_notifies(struct pg *pg)
     PGnotify *n;
 
     while ((n = PQnotifies(pg->conn)) != NULL) {
-        if (pg->state == PG_READY) {
+        if (pg->state == PG_READY && pg->callbacks.notified != NULL) {
             pg->callbacks.notified(pg->ctx, n->relname, n->extra);
         }
         PQfreemem(n);
@@ -450,7 +450,7 @@ static bool pause_after_slice(struct pg *pg)
     if (pg->slice_rows < PG_SLICE_ROWS && pg->slice_bytes < PG_SLICE_BYTES) {
         return false;
     }
-    int64_t wait_ms = pg->callbacks.slice(pg->ctx);
+    int64_t wait_ms = pg->callbacks.slice == NULL ? 0 : pg->callbacks.slice(pg->ctx);
 
     if (wait_ms == 0) {
         pg->slice_rows = 0;

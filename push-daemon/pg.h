@@ -39,13 +39,13 @@ uint64_t pg_u64(const struct pg_row *row, int column);
 struct pg_callbacks {
     void (*up)(void *ctx);   /* connected and prepared; a first batch may be sent */
     void (*down)(void *ctx); /* the connection is gone, with all that was under way */
-    void (*notified)(void *ctx, const char *channel, const char *payload);
+    void (*notified)(void *ctx, const char *channel, const char *payload); /* or NULL */
     void (*row)(void *ctx, enum pg_stmt stmt, const struct pg_row *row);
     /* The first statement of a batch that failed; what follows it in the batch was not run. */
     void (*failed)(void *ctx, enum pg_stmt stmt, enum confab_err err);
     /* The batch is over; all_done: and committed. */
     void (*idle)(void *ctx, bool all_done);
-    /* A slice of rows has come: how long (ms) to wait until asking again; 0: go on. */
+    /* A slice of rows has come: how long (ms) to wait until asking again; 0: go on. Or NULL. */
     int64_t (*slice)(void *ctx);
 };
 

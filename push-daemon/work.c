@@ -158,28 +158,12 @@ static void on_idle(void *ctx, bool all_done)
     work_next(work);
 }
 
-static void on_notified(void *ctx, const char *channel, const char *payload)
-{
-    (void)ctx;
-    (void)channel;
-    (void)payload;
-}
-
-/* Answers are short: nobody is held up by taking them all. */
-static int64_t on_slice(void *ctx)
-{
-    (void)ctx;
-    return 0;
-}
-
 static const struct pg_callbacks callbacks = {
     .up = on_up,
     .down = on_down,
-    .notified = on_notified,
     .row = on_row,
     .failed = on_failed,
     .idle = on_idle,
-    .slice = on_slice,
 };
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
