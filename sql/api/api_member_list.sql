@@ -20,9 +20,7 @@ begin
          count(*), max(user_id) filter (where nth = v_limit)
     into v_items, v_count, v_next
     from page;
-  return chat.answered(200,
-             json_build_object('items', coalesce(v_items, '[]'), 'has_more', v_count > v_limit),
-             case when v_count > v_limit then format('?limit=%s&after=%s', v_limit, v_next) end);
+  return chat.answered_page(v_items, v_count > v_limit, format('?limit=%s&after=%s', v_limit, v_next));
 end
 $$;
 comment on function chat.api_member_list(bytea, bigint, int, bigint) is

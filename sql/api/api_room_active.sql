@@ -20,9 +20,7 @@ begin
          count(*), max(g.user_id) filter (where g.nth = v_limit)
     into v_items, v_count, v_next
     from page g join chat.person p on p.id = g.user_id;
-  return chat.answered(200,
-             json_build_object('items', coalesce(v_items, '[]'), 'has_more', v_count > v_limit),
-             case when v_count > v_limit then format('?limit=%s&after=%s', v_limit, v_next) end);
+  return chat.answered_page(v_items, v_count > v_limit, format('?limit=%s&after=%s', v_limit, v_next));
 end
 $$;
 comment on function chat.api_room_active(bytea, bigint, int, bigint) is

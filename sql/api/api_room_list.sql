@@ -22,9 +22,7 @@ begin
          max(chat.epoch_us(last_at) || '.' || room_id) filter (where nth = v_limit)
     into v_items, v_count, v_next
     from page;
-  return chat.answered(200,
-             json_build_object('items', coalesce(v_items, '[]'), 'has_more', v_count > v_limit),
-             case when v_count > v_limit then format('?limit=%s&before=%s', v_limit, v_next) end);
+  return chat.answered_page(v_items, v_count > v_limit, format('?limit=%s&before=%s', v_limit, v_next));
 end
 $$;
 comment on function chat.api_room_list(bytea, int, text) is

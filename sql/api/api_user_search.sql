@@ -34,10 +34,8 @@ begin
          max(g.rank || '.' || g.id) filter (where g.nth = v_limit)
     into v_items, v_count, v_next
     from page g;
-  return chat.answered(200,
-             json_build_object('items', coalesce(v_items, '[]'), 'has_more', v_count > v_limit),
-             case when v_count > v_limit
-               then format('?q=%s&limit=%s&after=%s', chat.url_encode(v_q), v_limit, v_next) end);
+  return chat.answered_page(v_items, v_count > v_limit,
+             format('?q=%s&limit=%s&after=%s', chat.url_encode(v_q), v_limit, v_next));
 end
 $$;
 comment on function chat.api_user_search(bytea, text, int, text) is

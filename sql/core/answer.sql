@@ -59,6 +59,16 @@ as $$
 $$;
 comment on function chat.answered(int, json, text) is 'Composes what an api_ function answers.';
 
+create or replace function chat.answered_page(p_items json, p_has_more boolean, p_link text) returns chat.answer
+language sql stable
+as $$
+  select chat.answered(200,
+    json_build_object('items', coalesce(p_items, '[]'), 'has_more', p_has_more),
+    case when p_has_more then p_link end)
+$$;
+comment on function chat.answered_page(json, boolean, text) is
+  'The same of a list: 200 {items, has_more}. p_link leads to the next page, and is not told when there is none.';
+
 create or replace function chat.page_place(p_place text) returns bigint[]
 language plpgsql stable
 as $$
