@@ -28,7 +28,7 @@ struct ws {
     struct ops_of_conn ops;   /* that it waits for answers to */
     int64_t pinged_ms;        /* when the first ping went out that nothing came after; 0: none */
     int64_t
-        allowed_ms; /* until when what it may send is used up: at most BURST * REFILL_MS ahead */
+        allowed_ms; /* what it may send is used up until then: at most BURST * REFILL_MS ahead */
 };
 
 /* ---- What is said ---- */
@@ -87,6 +87,9 @@ void conn_ws_answer(struct conn *c, const struct op *op, enum confab_err err)
 {
     struct buf b;
 
+    if (c->state == CONN_DRAINING) {
+        return; /* our close was the last word */
+    }
     buf_init(&b, ANSWER_BYTES);
     if (err == CONFAB_OK) {
         op_put_done(op, &b);
