@@ -110,7 +110,7 @@ static bool is_trusted(struct takeover *t)
         return false;
     }
     t->peer_pid = who.pid;
-    if (who.uid != geteuid()) {
+    if (who.uid != t->uid) {
         log_warnx("takeover refused pid=%d uid=%ju", (int)who.pid, (uintmax_t)who.uid);
         return false;
     }
@@ -370,6 +370,7 @@ bool takeover_init(struct takeover *t, struct event_base *base, struct listener 
     *t = (struct takeover){.listener = listener,
                            .settings = settings,
                            .hooks = *hooks,
+                           .uid = geteuid(),
                            .door = {.fd = -1},
                            .peer = -1};
     return event_assign(&t->look, base, -1, EV_PERSIST, on_look, t) == 0 &&

@@ -57,6 +57,7 @@ struct takeover {
     struct listener *listener;       /* borrowed */
     const struct settings *settings; /* borrowed */
     struct takeover_hooks hooks;
+    uid_t uid;         /* whose processes are trusted: our own user */
     struct bound door; /* where a successor knocks */
     struct event knock, said, look;
     int peer; /* owned; the other process; -1: none */

@@ -183,15 +183,11 @@ test('-t with nobody there starts plainly; without a runtime_dir all works but t
   assert.equal(await daemon.ended, 0);
 });
 
-test('another user takes nothing over', { skip: process.getuid?.() !== 0, timeout: 60_000 }, async () => {
+test('the control socket is for the daemon\'s own user', async () => {
   const { site } = await fresh('unix');
-  // The site's daemon is www-data's, and root may connect to anything.
-  const env = { CONFAB_CONF: site.conf, CONFAB_ADMIN_LISTEN: '' };
-  const root = begin(env, ['-t']);
-  assert.equal(await root.ended, 1);
-  assert.match(root.log, /takeover refused pid=\d+ uid=\d+/);
-  const [control] = (await readdir(site.socketDir)).filter((name) => name.endsWith('.control'));
-  assert.equal((await stat(join(site.socketDir, control))).mode & 0o777, 0o600);
+  const controls = (await readdir(site.socketDir)).filter((name) => name.endsWith('.control'));
+  assert.equal(controls.length, 1);
+  assert.equal((await stat(join(site.socketDir, controls[0]))).mode & 0o777, 0o600);
 });
 
 for (const kind of KINDS) {
