@@ -110,7 +110,7 @@ class Far {
 const seqs = (client) => client.store.log(ROOM).messages.map(({ seq }) => seq);
 
 /** A room that ends with 2 on screen, and has come to 5; only the last one was told. @param {Far} far */
-function skip(far) {
+function leap(far) {
   far.messages.push(message(3), message(4), message(5));
   far.tell('message.new', { message: message(5) });
 }
@@ -121,7 +121,7 @@ test('a hole in the room on screen is fetched, however often that fails', async 
   client.show(ROOM);
   await waitFor(() => seqs(client).length === 2);
   far.next('messages', () => Promise.reject(down()), () => Promise.reject(new ApiError({ status: 0, code: 'network' })));
-  skip(far);
+  leap(far);
   await waitFor(() => seqs(client).length > 2);
   assert.deepEqual(seqs(client), [1, 2, 3, 4, 5]);
 });
@@ -132,7 +132,7 @@ test('a hole in a room that was on screen is closed when it is there again', asy
   client.show(ROOM);
   await waitFor(() => seqs(client).length === 2);
   client.show(null);
-  skip(far);
+  leap(far);
   await waitFor(() => client.store.room(ROOM)?.last_seq === 5);
   client.show(ROOM);
   await waitFor(() => seqs(client).length === 5);

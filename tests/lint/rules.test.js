@@ -49,6 +49,10 @@ const BREACHES = [
   ['confab.conf(5)', 'docs/confab.conf.5', '.It Ic database\n'],
   ['confab.conf(5)', 'docs/confab.conf.5', '.It Ic database\n.It Ic workers\n.It Ic worker\n'],
   ['can be read', 'common/settings.c', 'const int nothing;\n'],
+  ['skipped', 'tests/integration/a.test.js', "test('a', { skip: !root }, () => {});\n"],
+  ['skipped', 'tests/integration/a.test.js', 'test.only(a);\n'],
+  ['skipped', 'tests/unit/test_a.c', '    skip();\n'],
+  ['skipped', 'tests/sql/rolled-back/a.sql', "select skip('later', 2);\n"],
   ['800 lines', 'common/map.c', '\n'.repeat(801)],
 ];
 
