@@ -4,7 +4,7 @@ as $$
 begin
   return chat.answered(200, json_build_object(
     'name', 'confab', 'api', 1,
-    'transports', json_build_array('sse', 'poll'),
+    'transports', json_build_array('sse', 'websocket', 'poll'),
     'limits', json_build_object('body_chars', 10000, 'page', 200, 'poll_events', 1000)));
 end
 $$;

@@ -48,7 +48,7 @@ select is(chat.room_json(:since, :alice)::jsonb #>> '{last_message,body}', 'secr
 -- The rest of the API.
 set local role confab_worker;
 select is(pg_temp.called('api_health()'), row(200, '{"status":"ok"}', null)::chat.answer, 'health');
-select is(pg_temp.body('api_server()') @> '{"name": "confab", "api": 1, "transports": ["sse", "poll"]}', true, 'server');
+select is(pg_temp.body('api_server()') @> '{"name": "confab", "api": 1, "transports": ["sse", "websocket", "poll"]}', true, 'server');
 
 select finish();
 rollback;
