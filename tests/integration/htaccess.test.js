@@ -1,6 +1,6 @@
 // @ts-check
 
-/** deploy/htaccess.example makes a working site of a folder on shared hosting: by mod_fcgid, and by plain CGI. */
+/** deploy/htaccess.example makes a working site of a folder on shared hosting: by mod_fcgid, and by plain CGI; with streams and without. */
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
@@ -19,7 +19,7 @@ const MODULES = '/usr/lib/apache2/modules';
 
 /** The host's own configuration, which its customers do not see. @param {string} dir @param {number} port */
 function hostConfiguration(dir, port) {
-  const modules = ['mpm_event', 'authz_core', 'dir', 'mime', 'env', 'setenvif', 'headers', 'rewrite', 'fcgid', 'cgid'];
+  const modules = ['mpm_event', 'authz_core', 'dir', 'mime', 'env', 'setenvif', 'headers', 'rewrite', 'fcgid', 'cgid', 'proxy', 'proxy_http'];
   return [
     ...modules.map((name) => `LoadModule ${name}_module ${MODULES}/mod_${name}.so`),
     `Listen 127.0.0.1:${port}`,
@@ -47,15 +47,17 @@ function installInto(www, site, edit) {
   copyFileSync(join(BUILD, 'confab.fcgi'), join(www, 'confab.fcgi'));
   chmodSync(join(www, 'confab.fcgi'), 0o755);
   const example = readFileSync(join(ROOT, 'deploy/htaccess.example'), 'utf8');
-  writeFileSync(join(www, '.htaccess'), edit(example.replace('/home/USER/confab.conf', site.conf)));
+  const placed = example.replace('/home/USER/confab.conf', site.conf).replace('/home/USER/run/push.sock', site.pushSocket);
+  writeFileSync(join(www, '.htaccess'), edit(placed));
 }
 
 for (const [kind, edit] of /** @type {Array<[string, (text: string) => string]>} */ ([
-  ['mod_fcgid', (text) => text],
+  ['mod_fcgid, and streams', (text) => text.replace(/^#(RewriteRule .*stream)/m, '$1')],
   ['plain CGI', (text) => text.replace(/^AddHandler fcgid/m, '#$&').replace(/^#(AddHandler cgi)/m, '$1')],
 ])) {
   test(kind, async (t) => {
-    const site = await Site.start({ front: null, pushd: false, env: { CONFAB_PATH_PREFIX: '/chat' } });
+    const streamed = kind.includes('streams');
+    const site = await Site.start({ front: null, env: { CONFAB_PATH_PREFIX: '/chat' } });
     const { port, release } = await reservePort();
     const dir = join(site.dir, '..', 'host');
     const www = join(dir, 'www', 'chat');
@@ -73,6 +75,7 @@ for (const [kind, edit] of /** @type {Array<[string, (text: string) => string]>}
     for (const output of [apache.stdout, apache.stderr]) output.setEncoding('utf8').on('data', (text) => (log += text));
     const ended = new Promise((done) => apache.once('exit', done));
     t.after(async () => {
+      await site.kill('pushd'); // Apache waits for the streams
       apache.kill('SIGTERM');
       await ended;
       release();
@@ -89,9 +92,16 @@ for (const [kind, edit] of /** @type {Array<[string, (text: string) => string]>}
     const alice = await Person.register({ url }, 'alice');
     const program = await Person.register({ url }, 'program', { token: true });
     const room = await alice.dialogWith(program);
+    const streams = [alice.stream(), program.stream()];
+    await Promise.all(streams.map((stream) => (streamed ? stream.opened() : stream.ended())));
     await alice.send(room.id, 'by cookie');
     await program.send(room.id, 'by bearer token');
     const { items } = await program.history(room.id);
     assert.deepEqual(items.map((/** @type {any} */ item) => item.body), ['by cookie', 'by bearer token']);
+    for (const stream of streams) {
+      if (streamed) await stream.event('message.new', ({ message }) => message.body === 'by bearer token');
+      else assert.equal(stream.status, 404);
+      stream.close();
+    }
   });
 }
