@@ -191,7 +191,7 @@ test('the control socket is for the daemon\'s own user', async () => {
 });
 
 for (const kind of KINDS) {
-  test(`SIGTERM, ${kind}: who waits to be accepted is answered and told when to come back`, { timeout: 60_000 }, async () => {
+  test(`7.1 7.2 SIGTERM, ${kind}: who waits to be accepted is answered and told when to come back`, { timeout: 60_000 }, async () => {
     const { site, target, log } = await fresh(kind);
     const alice = await somebody(site);
     const head = `GET /stream HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${alice.token}\r\n\r\n`;

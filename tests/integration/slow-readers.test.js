@@ -6,12 +6,14 @@
  */
 
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { endChild, startChild } from '../lib/child.js';
 import { Follower } from '../lib/follower.js';
 import { Guest } from '../lib/guest.js';
+import { metric, scrape } from '../lib/metrics.js';
 import { reservePort } from '../lib/ports.js';
 import { Site } from '../lib/site.js';
 import { pause } from '../lib/wait.js';
@@ -137,6 +139,37 @@ describe('readers that stop', () => {
       assert.deepEqual(reader.messages().map(({ body }) => body), ['0', '1', '2', '3', '4']);
       assert.ok(!reader.closed);
     });
+  }
+});
+
+it('7.2 what is pending is written before bye, and its mark', { timeout: 60_000 }, async (t) => {
+  const site = await Site.start({ front: null, env: ENV });
+  t.after(() => site.stop());
+  const [alice, bob] = [await Guest.register(site, 'alice'), await Guest.register(site, 'bob')];
+  const room = await alice.createRoom('to the last', [bob.id]);
+  for (const path of PATHS) {
+    const reader = /** @type {Pausable} */ (straight(site, bob, path).open());
+    const other = straight(site, bob, path).open();
+    t.after(() => [reader, other].forEach((each) => each.close()));
+    await Promise.all([reader.opened(), other.opened()]);
+    reader.pause(true);
+    const morePending = async () => {
+      await say(site, room, alice, 10 * BODY_BYTES);
+      return metric(await scrape(site.adminSocket), 'confab_queued_bytes') > 0;
+    };
+    await site.waitFor(morePending, { what: 'the kernel to take no more' });
+    const last = (await written(site, room)).at(-1);
+    await other.event('message.new', ({ message }) => message.seq === last);
+    await other.event('mark', () => true, { from: other.events.findLastIndex(({ type }) => type === 'message.new') });
+    const ended = site.kill('pushd');
+    await site.waitFor(() => !existsSync(site.pushSocket), { what: 'the daemon to stop' });
+    reader.pause(false);
+    await reader.ended();
+    await ended;
+    assert.deepEqual(reader.events.slice(-2).map(({ type }) => type), ['mark', 'bye'], path);
+    assert.deepEqual(reader.messages(), other.messages(), path);
+    assert.equal(reader.messages().at(-1).seq, last, path);
+    await site.begin('pushd');
   }
 });
 

@@ -85,7 +85,7 @@ class Traffic {
   }
 }
 
-test('3.3 thousands of events of overlapping transactions: exact, live and resumed', { timeout: 120_000 }, async () => {
+test('3.3 3.4 thousands of events of overlapping transactions: exact, live and resumed', { timeout: 120_000 }, async () => {
   const rooms = [await newRoom(), await newRoom(), await newRoom()];
   const steady = follow();
   // Cut at random, so that it resumes in the middle of batches, from the ring.

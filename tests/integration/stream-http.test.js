@@ -215,6 +215,7 @@ test('1.5 origins', async () => {
     await raw.ended();
     assert.equal(raw.status, 403, origin);
     assert.doesNotMatch(raw.text, /Access-Control|event:/, origin);
+    assert.match(raw.text, /\r\nVary: Origin\r\n/);
   }
 });
 
@@ -225,6 +226,7 @@ test('1.5 preflight', async () => {
   assert.equal(answer.headers['access-control-allow-origin'], 'https://friend.example');
   assert.equal(answer.headers['access-control-allow-credentials'], 'true');
   assert.equal(answer.headers['access-control-allow-headers'], 'Authorization, Last-Event-ID');
+  assert.equal(answer.headers.vary, 'Origin');
   const foreign = await ask('/chat/stream', { method: 'OPTIONS', headers: { ...headers, Origin: 'https://evil.example' } });
   assert.equal(foreign.status, 403);
 });

@@ -3,6 +3,7 @@
 /** The stream, from its opening to its end. Numbers in the names are paragraphs of docs/protocol.md. */
 
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import test, { after, before } from 'node:test';
 import { DAEMON_URL, Guest } from '../lib/guest.js';
 import { Site } from '../lib/site.js';
@@ -45,7 +46,7 @@ async function forget() {
   await site.restart('pushd');
 }
 
-test('2.1 2.2 opens with headers, retry, padding and connected', async () => {
+test('2.1 2.2 3.5 opens with headers, retry, padding and connected', async () => {
   const reader = bob.stream();
   const connected = await reader.opened();
   assert.equal(reader.status, 200);
@@ -57,6 +58,7 @@ test('2.1 2.2 opens with headers, retry, padding and connected', async () => {
   assert.equal(reader.headers.vary, 'Origin');
   assert.ok(Number(reader.retryMs) >= 2000 && Number(reader.retryMs) <= 6000, `retry ${reader.retryMs}`);
   assert.ok(reader.comments[0].length >= 2048);
+  assert.equal(reader.events[0].type, 'connected', 'a comment is no event');
   assert.match(connected.id ?? '', /^[0-9a-f]{8}-\d+:\d+:/);
   assert.equal(typeof connected.data.session, 'number');
   assert.ok(Math.abs(Date.parse(connected.data.time) - Date.now()) < 5000);
@@ -79,6 +81,28 @@ test('3.1 3.3 4.1 a message reaches both sides at once, then the mark', async ()
     assert.equal(reader.messages().length, 1);
     reader.close();
   }
+});
+
+test('3.2 the events of the log are those of the table, and so is their data', async () => {
+  const protocol = await readFile(new URL('../../docs/protocol.md', import.meta.url), 'utf8');
+  const [, table] = protocol.split('| event | data besides `eid` |');
+  const wanted = table.split('\n\n')[0].split('\n').slice(2).flatMap((row) => {
+    const [events, fields] = row.replace(/\(.*\)/, '').split(' | ').map((cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name));
+    return events.map((event) => [event, ['eid', ...fields].sort()]);
+  });
+  const phone = await bob.device();
+  const reader = bob.stream();
+  await reader.opened();
+  const club = await alice.createRoom('table', [bob.id]);
+  const { seq } = await alice.send(club, 'to be read');
+  await bob.call('api_delivered', club, seq);
+  await bob.call('api_read', club, seq);
+  await bob.remove(club);
+  await phone.logOut();
+  await reader.event('session.end');
+  reader.close();
+  const logged = reader.events.filter(({ data }) => 'eid' in data);
+  assert.deepEqual(Object.fromEntries(logged.map(({ type, data }) => [type, Object.keys(data).sort()])), Object.fromEntries(wanted));
 });
 
 test('P5 a row inserted by psql is an event like any other', async () => {
@@ -315,6 +339,16 @@ test('6.4 a stream does not outlive its session', async () => {
   const again = device.stream({ lastEventId: reader.lastId });
   await again.ended();
   assert.ok(again.status === 204 || again.events.every(({ data }) => data.reason === 'auth'));
+});
+
+test('6.4 a session is looked up again while its streams are open', async () => {
+  const device = await bob.device();
+  const reader = device.stream();
+  const { data } = await reader.opened();
+  // An update is no event.
+  await site.sql(`update chat.session set expires_at = now() - interval '1 s' where id = $1`, [data.session]);
+  await reader.event('reset', ({ reason }) => reason === 'auth');
+  await reader.ended();
 });
 
 test('6.5 one stream too many of a session ends its oldest', async () => {

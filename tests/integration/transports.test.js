@@ -3,11 +3,12 @@
 /** WebSocket and long poll beside Server-Sent Events. Numbers in the names are paragraphs of docs/protocol.md. */
 
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import test, { after, before } from 'node:test';
 import { DAEMON_URL, Guest } from '../lib/guest.js';
 import { request } from '../lib/http.js';
 import { Site } from '../lib/site.js';
+import { WsReader } from '../lib/websocket.js';
 
 /** @type {Site} */
 let site;
@@ -96,7 +97,7 @@ test('11.2 a poll in which nothing comes is answered after a while, with a curso
   assert.ok(json.cursor);
 });
 
-test('11.3 a poll without a session is answered 401', async () => {
+test('11.3 a poll without a session is answered 401, on which nobody gives up for good', async () => {
   const stranger = new Guest(site, 'stranger');
   for (let i = 0; i < 2; i++) {
     const { status, json } = await poll(stranger);
@@ -184,6 +185,11 @@ test('10.2 what is said while the database is away is answered when it is back, 
   await socket.opened();
   const { seq } = await alice.send(room, 'before it goes');
   await site.kill('postgres');
+  const early = bob.websocket();
+  await site.waitFor(() => early.status === 101);
+  assert.equal((await early.do('receipt', { room, seq, kind: 'read' })).code, 'unavailable');
+  assert.equal((await early.do('ping')).type, 'pong');
+  early.close();
   const answer = socket.do('receipt', { room, seq, kind: 'read' });
   assert.deepEqual(await socket.do('ping'), { type: 'pong', ref: '2' });
   await site.begin('postgres');
@@ -249,6 +255,16 @@ test('10.4 a WebSocket needs an Origin of ours, or a credential that no browser 
   const friend = bob.websocket({ headers: { Origin: 'https://friend.example' } });
   await friend.opened();
   friend.close();
+  // As a browser's page with the cookie, but for what only the browser can say.
+  const name = `confab-${createHash('sha256').update('').digest('hex').slice(0, 8)}`;
+  const open = (/** @type {Record<string, string>} */ more) =>
+    new WsReader(new URL('/ws', DAEMON_URL), { headers: { Host: 'a', Cookie: `${name}=${bob.token}`, ...more }, socketPath: site.pushSocket });
+  const blind = open({});
+  await blind.ended();
+  assert.equal(blind.status, 403);
+  const page = open({ Origin: 'https://a' });
+  await page.opened();
+  page.close();
 });
 
 test('1.9 a stream is narrowed to rooms, and its cursor with it', async () => {
@@ -272,6 +288,10 @@ test('1.9 a stream is narrowed to rooms, and its cursor with it', async () => {
     await again.event('message.new');
     assert.deepEqual(bodies(again), ['here again']);
     again.close();
+    for (const rooms of ['', 'x', '0', '1,', Array.from({ length: 101 }, (_, n) => n + 1).join()]) {
+      const wrong = await request(new URL(`/stream?rooms=${rooms}`, DAEMON_URL), { headers: bob.headers(), socketPath: site.pushSocket });
+      assert.equal(wrong.status, 400, rooms);
+    }
     const wide = bob.stream({ lastEventId: narrow.lastId });
     assert.equal((await wide.event('reset')).data.reason, 'filter');
     wide.close();

@@ -22,6 +22,8 @@ const GOOD = {
   'fcgi-app/db.c': '#include <libpq-fe.h>\nsnprintf(a, b, c);\n',
   'fcgi-app/stmts.c': '"select status from chat.api_x($1)"\n',
   'htdocs/lib/api.js': 'await fetch(url);\nthis.document = 1;\n',
+  'docs/protocol.md': '**1.1** This.\n\n**1.2** That.\n',
+  'tests/integration/a.test.js': "test('1.1 1.2 this', () => {});\n",
   'htdocs/index.html': '<script type="module" src="app.js"></script>\n',
 };
 
@@ -49,10 +51,13 @@ const BREACHES = [
   ['confab.conf(5)', 'docs/confab.conf.5', '.It Ic database\n'],
   ['confab.conf(5)', 'docs/confab.conf.5', '.It Ic database\n.It Ic workers\n.It Ic worker\n'],
   ['can be read', 'common/settings.c', 'const int nothing;\n'],
-  ['skipped', 'tests/integration/a.test.js', "test('a', { skip: !root }, () => {});\n"],
-  ['skipped', 'tests/integration/a.test.js', 'test.only(a);\n'],
+  ['skipped', 'tests/integration/b.test.js', "test('a', { skip: !root }, () => {});\n"],
+  ['skipped', 'tests/integration/b.test.js', 'test.only(a);\n'],
   ['skipped', 'tests/unit/test_a.c', '    skip();\n'],
   ['skipped', 'tests/sql/rolled-back/a.sql', "select skip('later', 2);\n"],
+  ['each paragraph', 'docs/protocol.md', '**1.1** This.\n\n**1.2** That.\n\n**1.3** More.\n'],
+  ['each paragraph', 'docs/protocol.md', '**1.1** This.\n'],
+  ['each paragraph', 'tests/integration/a.test.js', "test('this', () => {}); // 1.1 1.2\n"],
   ['800 lines', 'common/map.c', '\n'.repeat(801)],
 ];
 
