@@ -1,7 +1,5 @@
 create or replace function chat.api_events(p_token bytea, p_after text, p_rooms bigint[]) returns chat.answer
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
--- See feed_read.
-set plan_cache_mode = force_custom_plan
 as $$
 declare
   c_limit constant int := 1000;
@@ -10,25 +8,25 @@ declare
   v_filter constant text := chat.cursor_filter(p_rooms);
   v_cursor constant text := chat.cursor_now() || coalesce('~' || v_filter, '');
   v_reset text := chat.cursor_refusal(p_after, v_filter);
-  v_from constant pg_snapshot := chat.cursor_snapshot(p_after);
+  v_missed chat.event[];
   v_events json;
-  v_count int := 0;
 begin
   if cardinality(p_rooms) > 100 then
     perform chat.fail('CF007', 'A filter has at most 100 rooms.', 'rooms');
   end if;
   if p_after is not null and v_reset is null then
-    -- LIMIT only to see that there are too many: then none is sent.
-    select json_agg(json_build_object('type', e.type, 'eid', e.id, 'data', e.data::json) order by e.id), count(*)
-      into v_events, v_count
-      from (select id, type, data from chat.event_for(v_me, v_from, p_rooms) limit c_limit + 1) e;
-    if v_count > c_limit then
+    v_missed := chat.event_missed(v_me, chat.cursor_snapshot(p_after), p_rooms, c_limit);
+    if v_missed is null then
       v_reset := 'limit';
     end if;
   end if;
   if p_after is not null and v_reset is not null then
     v_events := json_build_array(json_build_object(
       'type', 'reset', 'data', json_build_object('reason', v_reset, 'within', c_within_s)));
+  else
+    select json_agg(json_build_object('type', e.type, 'eid', e.id, 'data', e.data::json) order by e.id)
+      into v_events
+      from unnest(v_missed) e;
   end if;
   return chat.answered(200, json_build_object(
     'events', coalesce(v_events, '[]'),

@@ -156,6 +156,26 @@ $$;
 comment on function chat.event_for(bigint, pg_snapshot, bigint[]) is
   'Of the events that a cursor does not cover, those this person may see by today''s memberships, unordered; sort them by id. Of a room that was left only the person''s own member.leave remains. With p_rooms only of these rooms, and what is about the person himself of all; null: no filter.';
 
+create or replace function chat.event_missed(p_user_id bigint, p_from pg_snapshot, p_rooms bigint[], p_limit int) returns chat.event[]
+language plpgsql stable
+-- How much a cursor leaves unseen is not known to a plan that is kept: it might read the whole log of a room.
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+  v_events chat.event[];
+begin
+  -- LIMIT only to see that there are too many: then none is sent.
+  select coalesce(array_agg(row(e.*)::chat.event order by e.id), '{}') into v_events
+    from (select f.* from chat.event_for(p_user_id, p_from, p_rooms) f where p_user_id is not null
+           union all
+          select a.* from chat.event_after(p_from) a where p_user_id is null
+           limit p_limit + 1) e;
+  return case when cardinality(v_events) <= p_limit then v_events end;
+end
+$$;
+comment on function chat.event_missed(bigint, pg_snapshot, bigint[], int) is
+  'What event_for has, by id; null when these are more than p_limit. p_user_id null: what event_after has.';
+
 create or replace function chat.epoch_begin() returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

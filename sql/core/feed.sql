@@ -50,11 +50,9 @@ comment on function chat.feed_sessions(int[], bytea[]) is
 create or replace function chat.feed_replay(p_ord int[], p_token bytea[], p_cursor text[], p_limit int)
 returns table (ord int, reset text, id bigint, xid text, room_id bigint, user_id bigint, type text, data text)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_custom_plan
 as $$
 declare
   v_ask record;
-  v_from pg_snapshot;
   v_reset text;
   v_events chat.event[];
 begin
@@ -66,11 +64,8 @@ begin
   loop
     v_reset := chat.cursor_refusal(v_ask.cursor);
     if v_reset is null then
-      v_from := chat.cursor_snapshot(v_ask.cursor);
-      -- LIMIT only to see that there are too many: then none is sent.
-      select array_agg(row(f.*)::chat.event order by f.id) into v_events
-        from (select * from chat.event_for(v_ask.user_id, v_from, null) limit p_limit + 1) f;
-      if cardinality(v_events) > p_limit then
+      v_events := chat.event_missed(v_ask.user_id, chat.cursor_snapshot(v_ask.cursor), null, p_limit);
+      if v_events is null then
         v_reset := 'limit';
       end if;
     end if;
@@ -90,18 +85,13 @@ comment on function chat.feed_replay(int[], bytea[], text[], int) is
 create or replace function chat.feed_backfill(p_cursor text, p_limit int)
 returns table (id bigint, xid text, room_id bigint, user_id bigint, type text, data text)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_custom_plan
 as $$
 declare
-  v_from pg_snapshot;
   v_events chat.event[];
 begin
   if chat.cursor_refusal(p_cursor) is null then
-    v_from := chat.cursor_snapshot(p_cursor);
-    -- LIMIT only to see that there are too many: then none is sent.
-    select array_agg(row(f.*)::chat.event order by f.id) into v_events
-      from (select * from chat.event_after(v_from) limit p_limit + 1) f;
-    if cardinality(v_events) <= p_limit or v_events is null then
+    v_events := chat.event_missed(null, chat.cursor_snapshot(p_cursor), null, p_limit);
+    if v_events is not null then
       return query
         select e.id, e.xid::text, e.room_id, e.user_id, e.type, e.data from unnest(v_events) e
         union all
