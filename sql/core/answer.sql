@@ -18,6 +18,10 @@ declare
   v_field text;
   v_complaint text;
 begin
+  -- The names are never null.
+  if num_nulls(variadic p_complaints) * 2 = cardinality(p_complaints) then
+    return;
+  end if;
   for i in 1 .. cardinality(p_complaints) by 2 loop
     if p_complaints[i + 1] is not null then
       v_field := coalesce(v_field, p_complaints[i]);

@@ -51,17 +51,18 @@ create or replace function chat.message_tell() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-  -- One statement, since each costs the send path as much as a row of it.
+  -- One statement, since each costs the send path as much as a row of it; and no aggregates, which cost more to set up
+  -- than to run.
   with counted as (
     update chat.room_counter c
        set last_seq = a.seq, last_at = a.at
-      from (select room_id, max(seq) as seq, max(at) as at from added group by room_id) a
+      from (select distinct on (room_id) room_id, seq, at from added order by room_id, seq desc) a
      where c.room_id = a.room_id
   ), marked as (
     -- Whoever writes has read.
     update chat.member m
        set read_seq = a.seq, delivered_seq = a.seq
-      from (select room_id, sender_id, max(seq) as seq from added group by room_id, sender_id) a
+      from (select distinct on (room_id, sender_id) room_id, sender_id, seq from added order by room_id, sender_id, seq desc) a
      where m.room_id = a.room_id and m.user_id = a.sender_id and m.read_seq < a.seq
   )
   insert into chat.event (room_id, type, data)

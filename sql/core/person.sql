@@ -40,20 +40,29 @@ create or replace function chat.complaint(p_field text, p_text text) returns tex
 language plpgsql stable
 as $$
 begin
-  return case p_field
-    when 'login' then
-      case when chat.login_clean(p_text) ~ '^([a-z0-9][a-z0-9._-]{1,31}|\+[0-9]{7,15})$' then null else
-        'A login is 2 to 32 letters a-z, digits and ". _ -", beginning with a letter or digit; or a phone number as + and 7 to 15 digits.'
-      end
-    when 'display_name' then chat.text_complaint(chat.text_clean(p_text), 1, 64)
-    when 'name' then chat.text_complaint(chat.text_clean(p_text), 1, 80)
-    when 'topic' then chat.text_complaint(chat.text_clean(p_text), 0, 300)
-    when 'kind' then case when p_text in ('private', 'public') then null else 'A room is private or public.' end
-    when 'history' then case when p_text in ('all', 'since_join') then null else 'History is all or since_join.' end
-    when 'body' then chat.text_complaint(p_text, 1, 10000, true)
+  -- Not one expression, of which each transaction would set up all branches. What each send asks for comes first.
+  case p_field
+    when 'body' then
+      return chat.text_complaint(p_text, 1, 10000, true);
     when 'type' then
-      case when p_text ~ '^[a-z][a-z0-9_.-]{0,31}$' then null else 'A type is up to 32 lower-case letters, digits and ". _ -".' end
-  end;
+      return case when p_text ~ '^[a-z][a-z0-9_.-]{0,31}$' then null else 'A type is up to 32 lower-case letters, digits and ". _ -".' end;
+    when 'login' then
+      return case when chat.login_clean(p_text) ~ '^([a-z0-9][a-z0-9._-]{1,31}|\+[0-9]{7,15})$' then null else
+        'A login is 2 to 32 letters a-z, digits and ". _ -", beginning with a letter or digit; or a phone number as + and 7 to 15 digits.'
+        end;
+    when 'display_name' then
+      return chat.text_complaint(chat.text_clean(p_text), 1, 64);
+    when 'name' then
+      return chat.text_complaint(chat.text_clean(p_text), 1, 80);
+    when 'topic' then
+      return chat.text_complaint(chat.text_clean(p_text), 0, 300);
+    when 'kind' then
+      return case when p_text in ('private', 'public') then null else 'A room is private or public.' end;
+    when 'history' then
+      return case when p_text in ('all', 'since_join') then null else 'History is all or since_join.' end;
+    else
+      return null;
+  end case;
 end
 $$;
 comment on function chat.complaint(text, text) is
