@@ -2,16 +2,20 @@
 -- holder has seen; with ~FILTER at its end, of some rooms only. Everything here is STABLE, so that a cursor and what
 -- was read with it are of one snapshot.
 
+-- plpgsql, for its plan is kept: an SQL function would be planned anew by every look at the log.
 create or replace function chat.epoch() returns text
-language sql stable
+language plpgsql stable
 as $$
-  select substr(encode(sha256(convert_to(concat_ws(':',
-           c.system_identifier,
-           substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8),
-           d.oid,
-           'chat.event'::regclass::oid), 'UTF8')), 'hex'), 1, 8)
-    from pg_control_system() c, pg_database d
-   where d.datname = current_database()
+begin
+  return (
+    select substr(encode(sha256(convert_to(concat_ws(':',
+             c.system_identifier,
+             substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8),
+             d.oid,
+             'chat.event'::regclass::oid), 'UTF8')), 'hex'), 1, 8)
+      from pg_control_system() c, pg_database d
+     where d.datname = current_database());
+end
 $$;
 comment on function chat.epoch() is
   'Names this life of the log, 8 hex digits: server, timeline, database and table. A crash keeps it; a promoted standby and a restored dump have another, for they may issue again what clients have seen. Fails on a standby.';
@@ -111,17 +115,24 @@ $$;
 comment on function chat.cursor_refusal(text, text) is
   'The same for one who asks under a filter (chat.cursor_filter; null: none): also filter, when the cursor was made under another one, for it then covers what was never sent.';
 
-create or replace function chat.event_after(p_from pg_snapshot) returns setof chat.event
-language sql stable
+create or replace function chat.event_after(p_from pg_snapshot, p_limit int) returns setof chat.event
+language plpgsql stable
+-- How much a cursor leaves unseen no plan can know. What is left here reads by xid, and only that: not the whole log, to
+-- save a sort or since it is small yet.
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_indexscan = off
 as $$
-  -- Not "xid >= xmin and not visible": the same rows, but it reads all since the oldest open writer.
-  select e.*
-    from chat.event e
-   where e.xid >= pg_snapshot_xmax(p_from)
-      or e.xid = any (array(select pg_snapshot_xip(p_from)))
+begin
+  return query
+    -- Not "xid >= xmin and not visible": the same rows, but it reads all since the oldest open writer.
+    select e.*
+      from chat.event e
+     where e.xid >= pg_snapshot_xmax(p_from)
+        or e.xid = any (array(select pg_snapshot_xip(p_from)))
+     limit p_limit;
+end
 $$;
-comment on function chat.event_after(pg_snapshot) is
-  'The events that a cursor''s snapshot does not cover, unordered; sort them by id. Never cut this with LIMIT: the next cursor would cover what was left out.';
+comment on function chat.event_after(pg_snapshot, int) is
+  'The events that a cursor''s snapshot does not cover, unordered; sort them by id. Never go on from what p_limit has cut: the next cursor would cover what was left out. Null: all.';
 
 create or replace function chat.event_for(p_user_id bigint, p_from pg_snapshot, p_rooms bigint[]) returns setof chat.event
 language sql stable
@@ -168,7 +179,7 @@ begin
   select coalesce(array_agg(row(e.*)::chat.event order by e.id), '{}') into v_events
     from (select f.* from chat.event_for(p_user_id, p_from, p_rooms) f where p_user_id is not null
            union all
-          select a.* from chat.event_after(p_from) a where p_user_id is null
+          select a.* from chat.event_after(p_from, p_limit + 1) a where p_user_id is null
            limit p_limit + 1) e;
   return case when cardinality(v_events) <= p_limit then v_events end;
 end

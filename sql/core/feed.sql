@@ -4,9 +4,6 @@
 create or replace function chat.feed_read(p_cursor text)
 returns table (id bigint, xid text, room_id bigint, user_id bigint, type text, data text, cursor text)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
--- How much a cursor leaves unseen is not known to a plan that is kept, so it is told to use the index. To plan anew,
--- also within all that is called from here, would take four times as long as the rest.
-set plan_cache_mode = force_generic_plan set enable_seqscan = off
 as $$
 declare
   v_now constant text := chat.cursor_now();
@@ -22,7 +19,7 @@ begin
     v_from := chat.cursor_snapshot(p_cursor);
     return query
       select e.id, e.xid::text, e.room_id, e.user_id, e.type, e.data, null
-        from chat.event_after(v_from) e
+        from chat.event_after(v_from, null) e
        order by e.id;
   end if;
   return query select null::bigint, null, null::bigint, null::bigint, null, null, v_now;

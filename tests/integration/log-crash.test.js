@@ -75,7 +75,7 @@ class Reader {
 
 /** @param {string} cursor @param {string} snapshot */
 const readQuery = (cursor, snapshot) => `
-  select ${cursor} as cursor, array(select type from chat.event_after(${snapshot}) where $1 is not null order by id) as types`;
+  select ${cursor} as cursor, array(select type from chat.event_after(${snapshot}, null) where $1 is not null order by id) as types`;
 
 /**
  * One life of the server: it takes load until a backend of it is killed.

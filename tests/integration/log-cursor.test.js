@@ -164,7 +164,7 @@ test('within a room, the order of id is the order of seq; the order of xid is no
 
   const bodies = async (/** @type {string} */ order) => {
     const { rows } = await client.query(
-      `select data::json #>> '{message,body}' as body from chat.event_after(chat.cursor_snapshot($1)) order by ${order}`,
+      `select data::json #>> '{message,body}' as body from chat.event_after(chat.cursor_snapshot($1), null) order by ${order}`,
       [cursor],
     );
     return rows.map((row) => row.body);
@@ -186,7 +186,7 @@ test('a read that is cut with LIMIT loses the rest; an uncut one nothing', async
     let seen = 0;
     for (;;) {
       const { rows } = await client.query(
-        `select chat.cursor_now() as cursor, array(select id from chat.event_after(chat.cursor_snapshot($1)) order by id ${limit}) as ids`,
+        `select chat.cursor_now() as cursor, array(select id from chat.event_after(chat.cursor_snapshot($1), null) order by id ${limit}) as ids`,
         [from],
       );
       from = rows[0].cursor;
