@@ -132,9 +132,9 @@ test('with one old transaction open, a look reads what is new; a scan from xmin 
   /** How many rows a query finds, and how many it looks at. @param {string} query */
   const measure = async (query) => {
     await client.query('begin');
-    const before = (await client.query(counter)).rows[0].n;
+    const start = (await client.query(counter)).rows[0].n;
     const { rowCount: found } = await client.query(query.replaceAll('$1', `'${cursor.slice(9)}'::pg_snapshot`));
-    const looked = (await client.query(counter)).rows[0].n - before;
+    const looked = (await client.query(counter)).rows[0].n - start;
     await client.query('commit');
     return { found, looked };
   };
