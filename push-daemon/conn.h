@@ -41,8 +41,23 @@ enum conn_state {
 
 struct conn;
 struct conns;
-struct poll; /* in conn_poll.c */
-struct ws;   /* in conn_ws.c */
+struct poll;      /* in conn_poll.c */
+struct ws_reader; /* in ws.h */
+
+/* What a client has asked for and not been told yet: struct ops_item, in ops.c. */
+struct conn_ops {
+    struct list items;
+    uint32_t count;
+};
+
+/* What a WebSocket has beside. In the connection itself: an allocation of its own, made in the
+ * middle of the handshake's, costs far more than its size. */
+struct conn_ws {
+    struct ws_reader *reader; /* owned; NULL between messages, when there is nothing to keep */
+    struct conn_ops ops;
+    int64_t pinged_ms;  /* when the first ping went out that nothing came after; 0: none */
+    int64_t allowed_ms; /* until then what it may send is used up */
+};
 
 /* What is said of a stream that is attached. */
 struct conn_greeting {
@@ -87,9 +102,9 @@ struct conn {
     struct filter *filter;                  /* owned; NULL: all rooms */
     struct handshake *handshake;            /* owned; NULL once live */
     const struct conn_transport *transport; /* static; NULL until the stream is open */
-    union {                                 /* owned by the transport; NULL: it needs none */
-        struct poll *poll;
-        struct ws *ws;
+    union {                                 /* the transport's */
+        struct poll *poll;                  /* owned */
+        struct conn_ws ws;
     };
     uint64_t id;
     uint64_t address; /* counted in set->addresses, unless unknown */

@@ -23,14 +23,6 @@
 #define BURST     50
 #define REFILL_MS 50
 
-struct ws {
-    struct ws_reader *reader; /* owned; NULL between messages, when there is nothing to keep */
-    struct ops_of_conn ops;   /* that it waits for answers to */
-    int64_t pinged_ms;        /* when the first ping went out that nothing came after; 0: none */
-    int64_t
-        allowed_ms; /* what it may send is used up until then: at most BURST * REFILL_MS ahead */
-};
-
 /* ---- What is said ---- */
 
 static bool queue_frame(struct conn *c, enum ws_opcode opcode, struct slice payload)
@@ -72,9 +64,9 @@ static bool beat(struct conn *c)
 {
     int64_t now = clock_ms();
 
-    if (c->ws->pinged_ms == 0) {
-        c->ws->pinged_ms = now;
-    } else if (now - c->ws->pinged_ms > c->set->settings->stream_silent_ms) {
+    if (c->ws.pinged_ms == 0) {
+        c->ws.pinged_ms = now;
+    } else if (now - c->ws.pinged_ms > c->set->settings->stream_silent_ms) {
         conn_close(c, REASON_PEER);
         return false;
     }
@@ -107,7 +99,7 @@ static void take_op(struct conn *c, struct slice text)
 
     if (err == CONFAB_OK && op.kind != OP_PING) {
         /* Whose it is, the database has yet to say. */
-        err = c->state == CONN_LIVE ? ops_submit(c->set->ops, c, &c->ws->ops, &op) : CONFAB_DB_AWAY;
+        err = c->state == CONN_LIVE ? ops_submit(c->set->ops, c, &op) : CONFAB_DB_AWAY;
         if (err == CONFAB_OK) {
             return; /* the answer comes when it is done */
         }
@@ -145,7 +137,7 @@ static void take_message(struct conn *c, const struct ws_message *m)
 }
 
 /* Whether one more message is within what a client may send. */
-static bool is_allowed(struct ws *ws, int64_t now_ms)
+static bool is_allowed(struct conn_ws *ws, int64_t now_ms)
 {
     if (ws->allowed_ms < now_ms) {
         ws->allowed_ms = now_ms;
@@ -162,10 +154,10 @@ static void read_messages(struct conn *c, struct ws_reader *r, char *bytes, size
 
     int64_t now = clock_ms();
 
-    c->ws->pinged_ms = 0;
+    c->ws.pinged_ms = 0;
     while (err == CONFAB_OK && c->state != CONN_DRAINING && c->state != CONN_CLOSED) {
         err = ws_read(r, &bytes, &n, &m);
-        if (err == CONFAB_OK && !is_allowed(c->ws, now)) {
+        if (err == CONFAB_OK && !is_allowed(&c->ws, now)) {
             close_with(c, reason_close_code(REASON_FLOOD), slice_of(reason_word(REASON_FLOOD)),
                        REASON_FLOOD);
         } else if (err == CONFAB_OK) {
@@ -189,23 +181,23 @@ static void take(struct conn *c, char *bytes, size_t n)
         return; /* nothing counts after our close, which an end with unread bytes would take away */
     }
     ws_reader_init(&r, MESSAGE_MAX_BYTES);
-    if (c->ws->reader != NULL) {
-        r = *c->ws->reader;
-        free(c->ws->reader);
-        c->ws->reader = NULL;
+    if (c->ws.reader != NULL) {
+        r = *c->ws.reader;
+        free(c->ws.reader);
+        c->ws.reader = NULL;
     }
     read_messages(c, &r, bytes, n);
     if (c->state == CONN_CLOSED || c->state == CONN_DRAINING || ws_reader_is_idle(&r)) {
         ws_reader_clear(&r);
         return;
     }
-    c->ws->reader = malloc(sizeof r);
-    if (c->ws->reader == NULL) {
+    c->ws.reader = malloc(sizeof r);
+    if (c->ws.reader == NULL) {
         ws_reader_clear(&r);
         conn_close(c, REASON_MEMORY);
         return;
     }
-    *c->ws->reader = r;
+    *c->ws.reader = r;
 }
 
 struct msg *conn_ws_ping(void)
@@ -224,15 +216,11 @@ struct msg *conn_ws_ping(void)
 
 static void closed(struct conn *c)
 {
-    if (c->ws != NULL && c->ws->reader != NULL) {
-        ws_reader_clear(c->ws->reader);
-        free(c->ws->reader);
+    if (c->ws.reader != NULL) {
+        ws_reader_clear(c->ws.reader);
+        free(c->ws.reader);
     }
-    if (c->ws != NULL) {
-        ops_of_conn_clear(&c->ws->ops);
-    }
-    free(c->ws);
-    c->ws = NULL;
+    ops_forget(&c->ws.ops);
 }
 
 static const struct conn_transport transport = {
@@ -268,12 +256,7 @@ static bool put_opening(struct conn *c, struct slice key)
 
 bool conn_ws_open(struct conn *c, struct slice key)
 {
-    c->ws = calloc(1, sizeof *c->ws);
-    if (c->ws == NULL) {
-        conn_close(c, REASON_MEMORY);
-        return false;
-    }
-    ops_of_conn_init(&c->ws->ops);
+    list_init(&c->ws.ops.items);
     conn_set_transport(c, &transport);
     return put_opening(c, key);
 }

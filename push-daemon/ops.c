@@ -10,10 +10,9 @@
 #include "conn_ws.h"
 
 struct ops_item {
-    struct list link;       /* in a queue's due */
-    struct list in_conn;    /* in the connection's items */
-    struct conn *conn;      /* borrowed; NULL: gone */
-    struct ops_of_conn *of; /* borrowed; as conn */
+    struct list link;    /* in a queue's due */
+    struct list in_conn; /* in the connection's items */
+    struct conn *conn;   /* borrowed; NULL: gone */
     int64_t session_id;
     struct op op;
     enum confab_err said; /* by the item's row, which counts once it is committed */
@@ -21,23 +20,16 @@ struct ops_item {
 
 /* ---- Life ---- */
 
-void ops_of_conn_init(struct ops_of_conn *of)
-{
-    list_init(&of->items);
-    of->count = 0;
-}
-
 static void part(struct ops_item *item)
 {
     if (item->conn != NULL) {
         list_remove(&item->in_conn);
-        item->of->count--;
+        item->conn->ws.ops.count--;
         item->conn = NULL;
-        item->of = NULL;
     }
 }
 
-void ops_of_conn_clear(struct ops_of_conn *of)
+void ops_forget(struct conn_ops *of)
 {
     while (!list_empty(&of->items)) {
         part(list_entry(of->items.next, struct ops_item, in_conn));
@@ -71,13 +63,12 @@ void ops_clear(struct ops *ops)
     queue_clear_all(&ops->receipts);
 }
 
-enum confab_err ops_submit(struct ops *ops, struct conn *c, struct ops_of_conn *of,
-                           const struct op *op)
+enum confab_err ops_submit(struct ops *ops, struct conn *c, const struct op *op)
 {
     struct ops_queue *q = op->kind == OP_TYPING ? &ops->typing : &ops->receipts;
 
     assert(c->state == CONN_LIVE && op->kind != OP_PING);
-    if (of->count == OPS_PER_CONN_MAX) {
+    if (c->ws.ops.count == OPS_PER_CONN_MAX) {
         return CONFAB_OVERLOADED;
     }
     struct ops_item *item = calloc(1, sizeof *item);
@@ -86,11 +77,11 @@ enum confab_err ops_submit(struct ops *ops, struct conn *c, struct ops_of_conn *
         return CONFAB_NO_MEMORY;
     }
     *item = (struct ops_item){
-        .conn = c, .of = of, .session_id = c->session->id, .op = *op, .said = CONFAB_DB_AWAY};
+        .conn = c, .session_id = c->session->id, .op = *op, .said = CONFAB_DB_AWAY};
     list_init(&item->link);
     list_append(&q->due, &item->link);
-    list_append(&of->items, &item->in_conn);
-    of->count++;
+    list_append(&c->ws.ops.items, &item->in_conn);
+    c->ws.ops.count++;
     work_wake(ops->work);
     return CONFAB_OK;
 }

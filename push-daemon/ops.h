@@ -32,19 +32,12 @@ struct ops {
 void ops_init(struct ops *ops, struct work *work);
 void ops_clear(struct ops *ops);
 
-/* What a connection has asked for and not been told yet; embedded in it. */
-struct ops_of_conn {
-    struct list items;
-    int count;
-};
-
-void ops_of_conn_init(struct ops_of_conn *of);
 /* The connection goes: nobody is to be told. */
-void ops_of_conn_clear(struct ops_of_conn *of);
+void ops_forget(struct conn_ops *of);
 
-/* Takes over an op of a live connection, which conn_ws_answer will be called for.
+/* Takes over an op of a live WebSocket, which conn_ws_answer will be called for.
  * CONFAB_OVERLOADED: it has too many already. CONFAB_NO_MEMORY. */
-enum confab_err ops_submit(struct ops *ops, struct conn *c, struct ops_of_conn *of,
-                           const struct op *op) __attribute__((warn_unused_result));
+enum confab_err ops_submit(struct ops *ops, struct conn *c, const struct op *op)
+    __attribute__((warn_unused_result));
 
 #endif
