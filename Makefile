@@ -103,7 +103,7 @@ PROGRAMS := $(if $(FCGI_SRC),confab.fcgi) $(if $(PUSH_SRC),confab-pushd)
 
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
-.PHONY: help all run check deps unit fuzz sql-test integration browser soak lint bench install clean
+.PHONY: help all run check deps unit fuzz sql-test integration browser soak crowd valgrind lint bench install clean
 .DEFAULT_GOAL := all
 
 all: $(PROGRAMS:%=build/$(V)/%) ## build both programs (SAN=1: with sanitizers)
@@ -216,6 +216,16 @@ browser: deps all ## Chromium against the running site
 SOAK_S ?= 600
 soak: deps all ## faults at random, with long absences (SOAK_S seconds, SEED)
 	@BUILD=build/$(V) SOAK_S=$(SOAK_S) SEED=$(SEED) TEST_TIMEOUT_S=$$(($(SOAK_S) + 900)) tests/lib/run-node soak
+
+# Nor is this: ten thousand readers take a few minutes.
+crowd: deps all ## 10,000 readers of one room, some of whom stall or come and go
+	@ulimit -n "$$(ulimit -Hn)" && BUILD=build/$(V) tests/lib/run-node crowd
+
+# Nor this, which is some twenty times slower than without.
+VALGRIND_TESTS ?= stream stream-life ws-conformance transports poll receipts presence operation daemons rest
+valgrind: deps all ## the programs under valgrind in some of the integration tests (VALGRIND_TESTS)
+	@tools/install-deps valgrind
+	@tests/lib/run-valgrind $(VALGRIND_TESTS:%=tests/integration/%.test.js)
 
 lint: deps ## formatting, static analysis and the house rules
 	@tests/lint/lint
