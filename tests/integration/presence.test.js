@@ -180,7 +180,9 @@ describe('with several daemons', () => {
     it(`9.3 nobody blinks when PostgreSQL ${what}`, { timeout: 90_000 }, async () => {
       const { all: [alice, bob], room } = await people(`alice-${name}`, `bob-${name}`);
       const both = [alice.id, bob.id].sort((a, b) => a - b);
-      const watchers = [alice.stream(), bob.stream({ daemon: 2 })];
+      const watchers = [alice.stream()];
+      await watchers[0].opened();
+      watchers.push(bob.stream({ daemon: 2 }));
       await Promise.all([watchers[0].event('presence.online'), watchers[1].opened()]);
       await at.held(2, alice, bob);
       // Presence is not waited for to be on disk, but a message is, and all that was before it.
