@@ -43,18 +43,20 @@ create or replace function chat.presence_begin(p_holder text, p_users bigint[], 
 language plpgsql
 as $$
 declare
+  v_free bigint[];
   v_locked bigint[];
   v_came bigint[];
 begin
   insert into chat.lease_watch (lease, swept_at, sure_at)
   values (make_interval(secs => p_seconds), now(), now() + make_interval(secs => p_seconds))
   on conflict do nothing;
+  -- The references to a person would wait for whoever has him locked.
+  v_free := array(select id from chat.person where id = any (p_users) order by id for key share skip locked);
   insert into chat.presence (user_id)
-  select id from chat.person p
-   where id = any (p_users) and not exists (select from chat.presence where user_id = p.id)
-   order by id
+  select u from unnest(v_free) u
+   where not exists (select from chat.presence where user_id = u)
   on conflict do nothing;
-  v_locked := array(select user_id from chat.presence where user_id = any (p_users)
+  v_locked := array(select user_id from chat.presence where user_id = any (v_free)
                      order by user_id for no key update skip locked);
   -- A later statement than the lock's: it sees what whoever had it before has done.
   v_came := array(select user_id from chat.presence_now where user_id = any (v_locked) and not online);
@@ -198,7 +200,9 @@ begin
   if chat.lease_unsure() then
     return false;
   end if;
-  delete from chat.lease where until < now() - interval '1 hour';
+  delete from chat.lease
+   where (user_id, holder) in (select user_id, holder from chat.lease
+                                where until < now() - interval '1 hour' for update skip locked);
   return chat.presence_end(c_limit) = c_limit;
 end
 $$;
