@@ -65,3 +65,20 @@ comment on function chat.session_tell_end() is
 
 create or replace trigger session_tell_end after delete on chat.session
   referencing old table as removed for each statement execute function chat.session_tell_end();
+
+create or replace function chat.session_tell_change() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into chat.event (user_id, type, data)
+  select new.user_id, 'session.end', row_to_json(x)::text
+    from (select new.id as session) x;
+  return null;
+end
+$$;
+comment on function chat.session_tell_change() is
+  'The same for a session that is ended by an UPDATE: made to expire now, or given another token.';
+
+create or replace trigger session_tell_change after update of expires_at, token_hash on chat.session
+  for each row when (new.expires_at <= now() or new.token_hash <> old.token_hash)
+  execute function chat.session_tell_change();

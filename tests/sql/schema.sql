@@ -484,6 +484,8 @@ CREATE TRIGGER room_check BEFORE INSERT OR UPDATE OF name, topic ON chat.room FO
 
 CREATE TRIGGER room_count AFTER INSERT ON chat.room FOR EACH ROW EXECUTE FUNCTION chat.room_count();
 
+CREATE TRIGGER session_tell_change AFTER UPDATE OF expires_at, token_hash ON chat.session FOR EACH ROW WHEN (((new.expires_at <= now()) OR (new.token_hash <> old.token_hash))) EXECUTE FUNCTION chat.session_tell_change();
+
 CREATE TRIGGER session_tell_end AFTER DELETE ON chat.session REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION chat.session_tell_end();
 
 ALTER TABLE ONLY chat.lease
