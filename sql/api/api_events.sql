@@ -3,6 +3,7 @@ language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   c_limit constant int := 1000;
+  c_limit_bytes constant int := 1048576;
   c_within_s constant int := 5;
   v_me constant bigint := chat.session_user_id(p_token);
   v_filter constant text := chat.cursor_filter(p_rooms);
@@ -16,7 +17,7 @@ begin
   end if;
   if p_after is not null and v_reset is null then
     v_missed := chat.event_missed(v_me, chat.cursor_snapshot(p_after), p_rooms, c_limit);
-    if v_missed is null then
+    if v_missed is null or (select sum(octet_length(e.data)) from unnest(v_missed) e) > c_limit_bytes then
       v_reset := 'limit';
     end if;
   end if;
@@ -35,7 +36,7 @@ begin
 end
 $$;
 comment on function chat.api_events(bytea, text, bigint[]) is
-  'GET /events?after=&rooms=: polling. 200 {events: [{type, eid, data}], cursor, interval_ms}: what the cursor does not cover and the caller may see, and the cursor to go on from; without after only the cursor. With rooms only what is of these, or about the caller himself. When the cursor cannot be continued (it was made under another filter), or over 1,000 events were missed, the one event is reset {reason, within}.';
+  'GET /events?after=&rooms=: polling. 200 {events: [{type, eid, data}], cursor, interval_ms}: what the cursor does not cover and the caller may see, and the cursor to go on from; without after only the cursor. With rooms only what is of these, or about the caller himself. When the cursor cannot be continued (it was made under another filter), or over 1,000 events or a MiB of them were missed, the one event is reset {reason, within}.';
 
 create or replace function chat.api_events(p_token bytea, p_after text) returns chat.answer
 language sql stable security definer set search_path = pg_catalog, pg_temp

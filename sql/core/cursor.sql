@@ -12,13 +12,13 @@ begin
              c.system_identifier,
              substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8),
              d.oid,
-             'chat.event'::regclass::oid), 'UTF8')), 'hex'), 1, 8)
+             pg_relation_filenode('chat.event')), 'UTF8')), 'hex'), 1, 8)
       from pg_control_system() c, pg_database d
      where d.datname = current_database());
 end
 $$;
 comment on function chat.epoch() is
-  'Names this life of the log, 8 hex digits: server, timeline, database and table. A crash keeps it; a promoted standby and a restored dump have another, for they may issue again what clients have seen. Fails on a standby.';
+  'Names this life of the log, 8 hex digits: server, timeline, database and the table''s file. A crash keeps it; a promoted standby, a restored dump and a table that was truncated have another, for they may issue again what clients have seen. Fails on a standby.';
 
 create or replace function chat.cursor_now() returns text
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp

@@ -198,6 +198,10 @@ select cmp_ok(pg_temp.rows_read(replace(f, 'CURSOR', quote_literal(c))), '<', 10
                     'select chat.api_events(pg_temp.token(''alice''), CURSOR)']) f,
        (values (:'full', ''), (:'gap', ' with a gap')) cursors (c, what);
 
+-- Of what is too much for one answer nothing is sent.
+select chat.cursor_now() as c \gset
+insert into chat.event (user_id, type, data) select :alice, 'large', format('{"x":"%s"}', repeat('x', 200000)) from generate_series(1, 6);
+select is(pg_temp.poll('alice', :'c'), 'reset limit', 'over a MiB is too much for a poll');
 select is(chat.event_prune('0'), 20000::bigint, 'pruning goes in batches');
 select is(chat.cursor_refusal(chat.cursor_now()), null, 'between which cursors hold');
 select is(chat.event_prune('0'), (select count(*) from chat.event), 'until nothing is left');
@@ -207,6 +211,13 @@ update chat.prune_mark set at = at - interval '2 hours';
 call pg_temp.noted('{}');
 select is(chat.event_prune('1 hour'), 1::bigint, 'retention is counted from the look that could see it');
 select is((select count(*) from chat.event), 1::bigint, 'what came later stays');
+
+-- A table that was emptied may be filled again with what was there before, as by a dump of its data.
+truncate chat.event;
+select throws_ok('select chat.feed_read(null)', 'CF010');
+select chat.epoch_begin() \g /dev/null
+select isnt(left(chat.cursor_now(), 9), :'epoch', 'a truncated log is another one');
+select left(chat.cursor_now(), 9) as epoch \gset
 
 -- A new life of the database.
 update chat.log_state set epoch = '00000000';
