@@ -36,6 +36,16 @@ static void usage(const struct program *program, FILE *out)
             program->note);
 }
 
+/* Who writes our output to a file, a configuration for instance, is not to take half for the whole.
+ */
+static void __attribute__((noreturn)) exit_told(void)
+{
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fatal("output");
+    }
+    exit(EXIT_SUCCESS);
+}
+
 static struct options options_read(const struct program *program, int argc, char **argv)
 {
     static const struct option long_options[] = {
@@ -63,10 +73,10 @@ static struct options options_read(const struct program *program, int argc, char
             break;
         case 'h':
             usage(program, stdout);
-            exit(EXIT_SUCCESS);
+            exit_told();
         case 'V':
             printf("%s " CONFAB_VERSION "\n", program->name);
-            exit(EXIT_SUCCESS);
+            exit_told();
         default:
             usage(program, stderr);
             exit(EXIT_USAGE);
@@ -103,7 +113,7 @@ struct start start_program(const struct program *program, int argc, char **argv,
     }
     if (o.dump || o.check) {
         settings_clear(s);
-        exit(EXIT_SUCCESS);
+        exit_told();
     }
     return o.start;
 }

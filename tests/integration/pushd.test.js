@@ -3,7 +3,7 @@
 /** The daemon as a program: options, signals, its socket. docs/confab-pushd.8 is what it is held against. */
 
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
 import { chmod, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -63,6 +63,14 @@ test('-n checks, -T prints what can be read again', async () => {
     assert.match(err, /configuration /, bad);
   }
   assert.equal((await run(['-c', join(dir, 'missing'), '-n'])).code, 1);
+});
+
+test('output that cannot be written is an error', async () => {
+  for (const option of ['-T', '--help', '--version']) {
+    const { status, stderr } = spawnSync('sh', ['-c', `"$0" ${option} -c /dev/null >/dev/full`, PROGRAM], { encoding: 'utf8' });
+    assert.equal(status, 1, option);
+    assert.match(stderr, /output error="No space left on device"/);
+  }
 });
 
 test('a socket file is replaced only when nobody listens on it', async () => {
