@@ -7,6 +7,9 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
+
+#define ROOMS_FIRST_CAP 2 /* of a user: most are in few */
 
 struct hub_room {
     int64_t id;
@@ -17,17 +20,17 @@ struct hub_room {
 
 struct hub_user {
     int64_t id;
-    struct list subs;    /* struct hub_sub */
-    struct list members; /* struct hub_member, linked by in_user */
-    size_t member_count;
+    struct list subs;            /* struct hub_sub */
+    struct hub_member **members; /* owned, array and members; by room id, ascending */
+    size_t member_count, member_cap;
     uint64_t room_sum; /* of the ids of his rooms: a cheap way to tell a difference */
     uint64_t signal;   /* the number of the last one that he got */
     struct list in_unused;
 };
 
-/* One user in one room. Owned by both lists: freed by member_free alone. */
+/* One user in one room: freed by member_remove alone. */
 struct hub_member {
-    struct list in_room, in_user;
+    struct list in_room;
     struct hub_room *room; /* borrowed: lives as long as it has members */
     struct hub_user *user; /* borrowed: outlives his memberships */
     int64_t since;
@@ -65,7 +68,6 @@ static struct hub_user *user_get(struct hub *h, int64_t id)
     }
     user->id = id;
     list_init(&user->subs);
-    list_init(&user->members);
     list_init(&user->in_unused);
     if (!map_put(&h->users, (uint64_t)id, user)) {
         free(user);
@@ -110,15 +112,84 @@ static void room_release(struct hub *h, struct hub_room *room)
     free(room);
 }
 
-static void member_free(struct hub *h, struct hub_member *member)
+/* The place that the user's membership of a room has, or would have, among his. */
+static size_t member_place(const struct hub_user *user, int64_t room_id)
 {
+    size_t low = 0, high = user->member_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (user->members[middle]->room->id < room_id) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static bool is_member_at(const struct hub_user *user, size_t place, int64_t room_id)
+{
+    return place < user->member_count && user->members[place]->room->id == room_id;
+}
+
+static struct hub_member *member_find(const struct hub_user *user, int64_t room_id)
+{
+    size_t place = member_place(user, room_id);
+
+    return is_member_at(user, place, room_id) ? user->members[place] : NULL;
+}
+
+/* Makes sure of a place for one more. */
+static bool members_grow(struct hub_user *user)
+{
+    if (user->member_count < user->member_cap) {
+        return true;
+    }
+    size_t cap = user->member_cap == 0 ? ROOMS_FIRST_CAP : user->member_cap * 2;
+    struct hub_member **members = realloc(user->members, cap * sizeof(struct hub_member *));
+
+    if (members == NULL) {
+        return false;
+    }
+    user->members = members;
+    user->member_cap = cap;
+    return true;
+}
+
+/* Of a room that the user is not in. */
+static bool member_add(struct hub *h, struct hub_user *user, int64_t room_id, int64_t since)
+{
+    size_t place = member_place(user, room_id);
+    struct hub_member *member = members_grow(user) ? calloc(1, sizeof *member) : NULL;
+    struct hub_room *room = member == NULL ? NULL : room_get(h, room_id);
+
+    if (room == NULL) {
+        free(member);
+        return false;
+    }
+    *member = (struct hub_member){.room = room, .user = user, .since = since};
+    list_append(&room->members, &member->in_room);
+    room->member_count++;
+    memmove(&user->members[place + 1], &user->members[place],
+            (user->member_count - place) * sizeof(struct hub_member *));
+    user->members[place] = member;
+    user->member_count++;
+    user->room_sum += (uint64_t)room_id;
+    return true;
+}
+
+static void member_remove(struct hub *h, struct hub_user *user, size_t place)
+{
+    struct hub_member *member = user->members[place];
     struct hub_room *room = member->room;
-    struct hub_user *user = member->user;
 
     list_remove(&member->in_room);
-    list_remove(&member->in_user);
     room->member_count--;
     user->member_count--;
+    memmove(&user->members[place], &user->members[place + 1],
+            (user->member_count - place) * sizeof(struct hub_member *));
     user->room_sum -= (uint64_t)room->id;
     free(member);
     room_release(h, room);
@@ -126,11 +197,8 @@ static void member_free(struct hub *h, struct hub_member *member)
 
 static void user_drop_rooms(struct hub *h, struct hub_user *user)
 {
-    struct list *node, *tmp;
-
-    list_for_each_safe(node, tmp, &user->members)
-    {
-        member_free(h, list_entry(node, struct hub_member, in_user));
+    while (user->member_count > 0) {
+        member_remove(h, user, user->member_count - 1);
     }
 }
 
@@ -147,6 +215,7 @@ static void user_release(struct hub *h, struct hub_user *user)
     }
     user_drop_rooms(h, user);
     map_remove(&h->users, (uint64_t)user->id);
+    free(user->members);
     free(user);
 }
 
@@ -188,39 +257,6 @@ void hub_detach(struct hub *h, struct hub_sub *sub)
         h->watch.left(h->watch.ctx, user->id);
     }
     user_release(h, user);
-}
-
-static struct hub_member *member_find(const struct hub_user *user, int64_t room_id)
-{
-    struct list *node, *tmp;
-
-    list_for_each_safe(node, tmp, &user->members)
-    {
-        struct hub_member *member = list_entry(node, struct hub_member, in_user);
-
-        if (member->room->id == room_id) {
-            return member;
-        }
-    }
-    return NULL;
-}
-
-static bool member_add(struct hub *h, struct hub_user *user, int64_t room_id, int64_t since)
-{
-    struct hub_member *member = calloc(1, sizeof *member);
-    struct hub_room *room = member == NULL ? NULL : room_get(h, room_id);
-
-    if (room == NULL) {
-        free(member);
-        return false;
-    }
-    *member = (struct hub_member){.room = room, .user = user, .since = since};
-    list_append(&room->members, &member->in_room);
-    list_append(&user->members, &member->in_user);
-    room->member_count++;
-    user->member_count++;
-    user->room_sum += (uint64_t)room_id;
-    return true;
 }
 
 enum hub_sync hub_set_rooms(struct hub *h, int64_t user_id, const struct hub_membership *rooms,
@@ -322,10 +358,10 @@ static bool apply_join(struct hub *h, const struct msg *m)
 static void apply_leave(struct hub *h, const struct msg *m)
 {
     struct hub_user *user = user_find(h, m->user_id);
-    struct hub_member *member = user == NULL ? NULL : member_find(user, m->room_id);
+    size_t place = user == NULL ? 0 : member_place(user, m->room_id);
 
-    if (member != NULL) {
-        member_free(h, member);
+    if (user != NULL && is_member_at(user, place, m->room_id)) {
+        member_remove(h, user, place);
     }
 }
 

@@ -235,6 +235,104 @@ static void test_everybody_leaves_while_publishing(void **state)
     assert_int_equal(hub_room_count(&hub), 0);
 }
 
+/* ---- Many rooms ---- */
+
+#define MANY_USERS 3
+#define MANY_ROOMS 150
+#define MANY_STEPS 3000
+
+/* What memberships there should be, by user and room, both from 1; 0: none. */
+static int64_t sinces[MANY_USERS + 1][MANY_ROOMS + 1];
+
+/* Puts the user into each room with the same chance, as SQL tells it. */
+static void set_rooms_at_random(int64_t user_id, int64_t id)
+{
+    struct hub_membership rooms[MANY_ROOMS];
+    size_t count = 0;
+    long chance = random() % 101;
+
+    for (int64_t room = 1; room <= MANY_ROOMS; room++) {
+        bool is_in = random() % 100 < chance;
+
+        sinces[user_id][room] = is_in ? id : 0;
+        if (is_in) {
+            rooms[count++] = (struct hub_membership){room, id};
+        }
+    }
+    /* First none: the same rooms would stay as they were. */
+    assert_int_not_equal(hub_set_rooms(&hub, user_id, NULL, 0), HUB_NO_MEMORY);
+    assert_int_not_equal(hub_set_rooms(&hub, user_id, rooms, count), HUB_NO_MEMORY);
+}
+
+static void join_or_leave_at_random(int64_t user_id, int64_t id)
+{
+    int64_t room = 1 + random() % MANY_ROOMS;
+    bool joins = random() % 2 == 0;
+
+    publish(id, room, user_id, joins ? "member.join" : "member.leave");
+    if (!joins) {
+        sinces[user_id][room] = 0;
+    } else if (sinces[user_id][room] == 0) {
+        sinces[user_id][room] = id;
+    }
+}
+
+static bool may_see(int i, struct msg *m, int64_t id, int64_t room_id)
+{
+    m->id = id;
+    m->room_id = room_id;
+    return hub_may_see(&screens[i].sub, m);
+}
+
+static void check_many(struct msg *m)
+{
+    size_t rooms = 0;
+
+    for (int64_t room = 1; room <= MANY_ROOMS; room++) {
+        bool has_members = false;
+
+        for (int user = 1; user <= MANY_USERS; user++) {
+            int64_t since = sinces[user][room];
+
+            assert_int_equal(may_see(user, m, INT64_MAX, room), since != 0);
+            if (since != 0) {
+                assert_true(may_see(user, m, since, room));
+                assert_false(may_see(user, m, since - 1, room));
+                has_members = true;
+            }
+        }
+        rooms += has_members;
+    }
+    assert_int_equal(hub_room_count(&hub), rooms);
+}
+
+/* In whatever order they are entered and left, against a table. */
+static void test_many_rooms(void **state)
+{
+    struct msg *m = event_of(1, 1, 0, 0, "x");
+
+    (void)state;
+    srandom(1);
+    memset(sinces, 0, sizeof sinces);
+    for (int user = 1; user <= MANY_USERS; user++) {
+        attach(user, user, 0, 0, 0);
+    }
+    for (int64_t id = 1; id <= MANY_STEPS; id++) {
+        int64_t user_id = 1 + random() % MANY_USERS;
+
+        if (random() % 200 == 0) {
+            set_rooms_at_random(user_id, id);
+        } else {
+            join_or_leave_at_random(user_id, id);
+        }
+        for (int i = 0; i < SUBS; i++) {
+            screens[i].count = 0;
+        }
+        check_many(m);
+    }
+    msg_unref(m);
+}
+
 static void detach_one(struct hub_sub *sub)
 {
     hub_detach(&hub, sub);
@@ -357,6 +455,7 @@ int main(void)
         TEST(test_set_rooms),
         TEST(test_detach_while_publishing),
         TEST(test_everybody_leaves_while_publishing),
+        TEST(test_many_rooms),
         TEST(test_each_sub),
         TEST(test_bulk),
         TEST(test_signals),

@@ -12,6 +12,7 @@
 #include "common/settings.h"
 #include "fcgi-app/input.h"
 #include "fcgi-app/resp.h"
+#include "push-daemon/hub.h"
 #include "push-daemon/ws.h"
 #include "unit.h"
 
@@ -192,6 +193,32 @@ static bool attempt_ws(void)
     return err == CONFAB_OK;
 }
 
+/* A subscriber whose user is in more rooms each time. */
+static bool attempt_hub(void)
+{
+    static const struct hub_membership rooms[] = {{1, 0}, {2, 0}, {3, 0}, {4, 0}, {5, 0}};
+    struct hub hub;
+    struct hub_sub sub = {.user = NULL};
+
+    hub_init(&hub, NULL);
+    bool done = hub_attach(&hub, &sub, 1);
+
+    for (size_t n = 1; done && n <= COUNT(rooms); n++) {
+        done = hub_set_rooms(&hub, 1, rooms, n) != HUB_NO_MEMORY;
+        assert_true(hub_room_count(&hub) <= n);
+        assert_true(!done || hub_room_count(&hub) == n);
+    }
+    hub_detach(&hub, &sub);
+    hub_clear(&hub);
+    return done;
+}
+
+static void test_hub(void **state)
+{
+    (void)state;
+    exhaust(attempt_hub);
+}
+
 static void test_ws(void **state)
 {
     (void)state;
@@ -233,7 +260,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_buf),      cmocka_unit_test(test_map),
         cmocka_unit_test(test_settings), cmocka_unit_test(test_input),
-        cmocka_unit_test(test_problem),  cmocka_unit_test(test_ws),
+        cmocka_unit_test(test_problem),  cmocka_unit_test(test_hub),
+        cmocka_unit_test(test_ws),
     };
 
     input_start();
