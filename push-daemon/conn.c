@@ -237,17 +237,20 @@ static void write_pending(struct conn *c)
     }
 }
 
-/* Whether another `more` bytes may wait, once the socket has taken what it takes. If not, c is
- * closed. */
-static bool make_room(struct conn *c, size_t more)
+bool conn_make_room(struct conn *c, size_t more)
 {
+    size_t bound = (size_t)c->set->settings->stream_queue_bytes;
+
+    if (c->out.bytes + more <= bound) {
+        return true;
+    }
     if (!c->blocked && may_write(c)) {
         write_pending(c);
     }
     if (c->state == CONN_CLOSED) {
         return false;
     }
-    if (c->out.bytes + more > (size_t)c->set->settings->stream_queue_bytes) {
+    if (c->out.bytes + more > bound) {
         conn_close(c, REASON_SLOW);
         return false;
     }
@@ -257,15 +260,10 @@ static bool make_room(struct conn *c, size_t more)
 void conn_deliver(struct hub_sub *sub, struct msg *m, bool bulk)
 {
     struct conn *c = list_entry(sub, struct conn, sub);
-    size_t bound = (size_t)c->set->settings->stream_queue_bytes;
 
     assert(c->state == CONN_LIVE);
-    size_t n = m->forms[MSG_SSE].n; /* a frame has about as many */
-
-    if (c->out.bytes + n > bound && !make_room(c, n)) {
-        return;
-    }
-    if (!conn_push(c, m)) {
+    /* A frame has about as many bytes. */
+    if (!conn_make_room(c, m->forms[MSG_SSE].n) || !conn_push(c, m)) {
         return;
     }
     c->set->stats->counts[STAT_DELIVERIES]++;
@@ -273,7 +271,7 @@ void conn_deliver(struct hub_sub *sub, struct msg *m, bool bulk)
     if (m->id != 0 || c->transport->waits_for_mark) {
         c->mark_due = true;
     }
-    set_congested(c, c->out.bytes > bound / 2);
+    set_congested(c, c->out.bytes > (size_t)c->set->settings->stream_queue_bytes / 2);
     touch(c, bulk);
 }
 

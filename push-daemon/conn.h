@@ -144,6 +144,9 @@ bool conn_queue(struct conn *c, struct msg *m) __attribute__((warn_unused_result
 bool conn_queue_buf(struct conn *c, struct buf *b) __attribute__((warn_unused_result));
 /* Appends without having it written before the rest; m is borrowed. False: c is closed. */
 bool conn_push(struct conn *c, struct msg *m) __attribute__((warn_unused_result));
+/* Whether another `more` bytes may wait, if need be once the socket has taken what it takes. If
+ * not, c has been too slow, and is closed. */
+bool conn_make_room(struct conn *c, size_t more) __attribute__((warn_unused_result));
 /* Something is pending: it will be written before the loop sleeps. */
 void conn_touch(struct conn *c);
 

@@ -25,11 +25,16 @@
 
 /* ---- What is said ---- */
 
-static bool queue_frame(struct conn *c, enum ws_opcode opcode, struct slice payload)
+/* An answer to what the client said. False: c is closed, perhaps since too much waits for it. */
+static bool queue_answer(struct conn *c, enum ws_opcode opcode, struct slice payload)
 {
+    size_t max_bytes = WS_HEAD_MAX_BYTES + payload.n;
     struct buf b;
 
-    buf_init(&b, WS_HEAD_MAX_BYTES + payload.n);
+    if (!conn_make_room(c, max_bytes)) {
+        return false;
+    }
+    buf_init(&b, max_bytes);
     ws_put_frame(&b, opcode, payload);
     return conn_queue_buf(c, &b);
 }
@@ -88,7 +93,7 @@ void conn_ws_answer(struct conn *c, const struct op *op, enum confab_err err)
     } else {
         op_put_error(op, err, &b);
     }
-    (void)queue_frame(c, WS_TEXT, buf_slice(&b));
+    (void)queue_answer(c, WS_TEXT, buf_slice(&b));
     buf_clear(&b);
 }
 
@@ -122,7 +127,7 @@ static void take_message(struct conn *c, const struct ws_message *m)
         take_op(c, m->payload);
         break;
     case WS_PING:
-        (void)queue_frame(c, WS_PONG, m->payload);
+        (void)queue_answer(c, WS_PONG, m->payload);
         break;
     case WS_CLOSE:
         close_with(c, m->code, (struct slice){NULL, 0}, REASON_PEER);

@@ -46,10 +46,10 @@ static int tear_down(void **state)
 }
 
 /* A client that asks for this, and waits; *c is its connection at our end. */
-static int client_wait(struct conn **c, const char *path)
+static int client_wait(struct conn **c, const char *path, const char *more)
 {
     int woken = wakes;
-    int fd = client_ask(path, 0, "");
+    int fd = client_ask(path, 0, more);
 
     assert_int_equal(wakes, woken + 1);
     *c = list_entry(set.states[CONN_WAITING].prev, struct conn, in_state);
@@ -59,7 +59,7 @@ static int client_wait(struct conn **c, const char *path)
 
 static int client_open(struct conn **c)
 {
-    return client_wait(c, "/stream");
+    return client_wait(c, "/stream", "");
 }
 
 /* What a round does with an answer of the database. */
@@ -88,11 +88,25 @@ static int live_client(struct conn **c, int64_t user_id, int64_t session_id)
 /* A long poll to which nothing has come yet. */
 static int live_poll(struct conn **c, int64_t user_id, int64_t session_id)
 {
-    int fd = client_wait(c, "/poll?after=0123abcd-1:1:");
+    int fd = client_wait(c, "/poll?after=0123abcd-1:1:", "");
 
     attach(*c, user_id, session_id);
     turn();
     assert_string_equal(client_read(fd), "");
+    return fd;
+}
+
+static int live_websocket(struct conn **c, int64_t user_id, int64_t session_id)
+{
+    int fd =
+        client_wait(c, "/ws",
+                    "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                    "Sec-WebSocket-Protocol: confab.v1\r\n");
+
+    attach(*c, user_id, session_id);
+    turn();
+    client_read(fd);
     return fd;
 }
 
@@ -354,18 +368,47 @@ static void test_held_is_freed_by_a_new_stream(void **state)
     close(second_fd);
 }
 
-/* A live stream, with room for more, whose socket takes nothing any more. */
-static int blocked_client(struct conn **c)
+/* Now there is room for more, but the socket takes nothing any more. */
+static void block(const struct conn *c)
 {
-    int fd = live_client(c, 1, 1);
-
     settings.stream_queue_bytes = READ_BYTES;
     for (int i = 0; i < 50; i++) {
         publish_big(11 + i);
     }
     turn();
-    assert_true((*c)->blocked);
+    assert_true(c->blocked);
+}
+
+static int blocked_client(struct conn **c)
+{
+    int fd = live_client(c, 1, 1);
+
+    block(*c);
     return fd;
+}
+
+/* What a WebSocket's client asks for is bounded like what it is told. */
+static void test_answers_wait_within_the_bound(void **state)
+{
+    const struct slice asked[] = {SLICE_LITERAL("\x89\x84\0\0\0\0ping"),
+                                  SLICE_LITERAL("\x81\x8d\0\0\0\0{\"op\":\"ping\"}")};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(asked); i++) {
+        struct conn *c;
+        int fd = live_websocket(&c, 1, 1);
+
+        block(c);
+        settings.stream_queue_bytes = (int64_t)c->out.bytes + 100;
+        for (int n = 0; n < 20 && c->state == CONN_LIVE; n++) {
+            assert_true(c->out.bytes <= (size_t)settings.stream_queue_bytes);
+            assert_int_equal(write(fd, asked[i].p, asked[i].n), asked[i].n);
+            event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+        }
+        assert_int_equal(stats.closed[REASON_SLOW], i + 1);
+        close(fd);
+        turn();
+    }
 }
 
 /* While held, a socket with room again must not wake the loop without end. */
@@ -533,6 +576,7 @@ int main(void)
         TEST(test_held_is_freed_by_a_new_stream),
         TEST(test_held_while_blocked_sleeps),
         TEST(test_held_is_not_written_at_its_end),
+        TEST(test_answers_wait_within_the_bound),
         TEST(test_stuck),
         TEST(test_resync_says_nothing_until_attached),
         TEST(test_peer_goes_while_others_are_served),
