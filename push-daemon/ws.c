@@ -58,6 +58,22 @@ static bool frame_is_last(const struct ws_reader *r)
     return (r->head[0] & FIN) != 0;
 }
 
+/* Of a message: in bytes, and in frames, which could else go on for ever with nothing in them. */
+static size_t message_max(const struct ws_reader *r)
+{
+    return r->kept.max - WS_CONTROL_MAX_BYTES;
+}
+
+static enum confab_err check_continuation(const struct ws_reader *r, struct ws_message *out)
+{
+    if (r->message == WS_CONTINUATION) {
+        return refuse(out, WS_CODE_PROTOCOL, "nothing to be continued");
+    }
+    return r->message_frames < message_max(r)
+               ? CONFAB_OK
+               : refuse(out, WS_CODE_TOO_BIG, "a message of too many fragments");
+}
+
 static enum confab_err check_first_byte(const struct ws_reader *r, struct ws_message *out)
 {
     if ((r->head[0] & RESERVED) != 0) {
@@ -65,9 +81,7 @@ static enum confab_err check_first_byte(const struct ws_reader *r, struct ws_mes
     }
     switch (frame_opcode(r)) {
     case WS_CONTINUATION:
-        return r->message != WS_CONTINUATION
-                   ? CONFAB_OK
-                   : refuse(out, WS_CODE_PROTOCOL, "nothing to be continued");
+        return check_continuation(r, out);
     case WS_TEXT:
     case WS_BINARY:
         return r->message == WS_CONTINUATION
@@ -118,7 +132,6 @@ static enum confab_err read_length(struct ws_reader *r, struct ws_message *out)
     size_t extended = length_bytes(r);
     uint64_t length = extended == 0 ? r->head[1] & LENGTH : 0;
     uint64_t shorter = extended == 8 ? UINT16_MAX : LENGTH_16 - 1; /* what needs fewer bytes */
-    size_t max_bytes = r->kept.max - WS_CONTROL_MAX_BYTES;
 
     for (size_t i = 0; i < extended; i++) {
         length = length << 8 | r->head[FIRST_BYTES + i];
@@ -129,7 +142,7 @@ static enum confab_err read_length(struct ws_reader *r, struct ws_message *out)
     if (extended > 0 && length <= shorter) {
         return refuse(out, WS_CODE_PROTOCOL, "a length in more bytes than it needs");
     }
-    if (!frame_is_control(r) && length > max_bytes - r->message_bytes) {
+    if (!frame_is_control(r) && length > message_max(r) - r->message_bytes) {
         return refuse(out, WS_CODE_TOO_BIG, "a message that is too long");
     }
     r->frame_bytes = (uint32_t)length;
@@ -262,6 +275,7 @@ static enum confab_err give(struct ws_reader *r, struct slice part, struct ws_me
     if (!control) {
         r->message = WS_CONTINUATION;
         r->message_bytes = 0;
+        r->message_frames = 0;
     }
     r->state = WS_READER_GIVEN;
     return out->opcode == WS_CLOSE ? read_close(out) : CONFAB_OK;
@@ -298,6 +312,7 @@ enum confab_err ws_read(struct ws_reader *r, char **bytes, size_t *n, struct ws_
             return CONFAB_NEED_MORE;
         }
         r->message_bytes = (uint32_t)r->kept.len;
+        r->message_frames++;
         begin_frame(r);
     }
 }

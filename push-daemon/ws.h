@@ -56,14 +56,15 @@ struct ws_reader {
     enum ws_opcode message; /* that has begun and not ended; WS_CONTINUATION: none has */
     struct buf kept;        /* of that message, and after it of a control frame that is not whole */
     uint32_t message_bytes; /* kept of the message's earlier frames */
-    uint32_t frame_bytes;   /* of payload, as the frame's head says */
-    uint32_t frame_taken;   /* of those */
-    struct utf8 text;       /* where the message, if it is a text, stands */
+    uint32_t message_frames; /* that came before */
+    uint32_t frame_bytes;    /* of payload, as the frame's head says */
+    uint32_t frame_taken;    /* of those */
+    struct utf8 text;        /* where the message, if it is a text, stands */
     unsigned char head_bytes;
     unsigned char head[WS_HEAD_MAX_BYTES]; /* what has come of the frame's head */
 };
 
-/* Messages may have at most max_bytes. Allocates nothing. */
+/* Messages may have at most max_bytes, and as many frames. Allocates nothing. */
 void ws_reader_init(struct ws_reader *r, uint32_t max_bytes);
 void ws_reader_clear(struct ws_reader *r);
 

@@ -117,6 +117,7 @@ struct slow {
     unsigned opcode; /* 0: none is */
     unsigned char *bytes;
     size_t n;
+    size_t frames; /* that are whole */
 };
 
 /* What a frame's first bytes say. */
@@ -137,6 +138,9 @@ static unsigned slow_head(const struct slow *s, const uint8_t *p, size_t n, size
         (h->control && !h->fin) || (h->opcode == 0 && s->opcode == 0) ||
         (!h->control && h->opcode > 0 && s->opcode > 0)) {
         return 1002;
+    }
+    if (h->opcode == 0 && s->frames == max_bytes) {
+        return 1009;
     }
     if (n >= 2 && (p[1] < 0x80 || (h->control && p[1] > 0x80 + 125))) {
         return 1002;
@@ -167,6 +171,7 @@ static unsigned slow_data(struct slow *s, const struct slow_head *h, const unsig
 {
     memcpy(s->bytes + s->n, payload, n);
     s->n += n;
+    s->frames += whole;
     s->opcode = h->opcode == 0 ? s->opcode : h->opcode;
     if (s->opcode == 1 && !is_text(s->bytes, s->n, whole && h->fin)) {
         return 1007;
@@ -229,7 +234,7 @@ static size_t slow_frame(struct slow *s, const uint8_t *p, size_t n, size_t max_
 
 static void read_slowly(const uint8_t *data, size_t size, size_t max_bytes, struct buf *out)
 {
-    struct slow s = {0, malloc(max_bytes + 1), 0};
+    struct slow s = {.bytes = malloc(max_bytes + 1)};
     unsigned code = 0;
     bool going = true;
 

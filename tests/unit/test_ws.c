@@ -442,6 +442,38 @@ static void test_fails_for_the_length_alone(void **state)
     buf_clear(&bytes);
 }
 
+/* A message in so many frames, of nothing but their heads, each with a ping before it. */
+static void put_fragments(struct buf *b, int frames)
+{
+    for (int i = 0; i < frames; i++) {
+        bool last = i == frames - 1;
+        const struct frame f = {.first = (unsigned char)((i == 0) | (last ? 0x80 : 0))};
+
+        put_frame(b, &(struct frame)PING(""), masks[0]);
+        put_frame(b, &f, masks[0]);
+    }
+}
+
+/* As many as it may have bytes. */
+static void test_fails_for_too_many_fragments(void **state)
+{
+    enum { MAX_FRAMES = 3 };
+    struct buf bytes;
+
+    (void)state;
+    buf_init(&bytes, TRACE_BYTES);
+    put_fragments(&bytes, MAX_FRAMES);
+    put_fragments(&bytes, MAX_FRAMES);
+    assert_reads(buf_slice(&bytes), MAX_FRAMES, "ping |ping |ping |text |ping |ping |ping |text |",
+                 "as many as may be", 1);
+    put_fragments(&bytes, MAX_FRAMES + 1);
+    assert_reads(
+        buf_slice(&bytes), MAX_FRAMES,
+        "ping |ping |ping |text |ping |ping |ping |text |ping |ping |ping |ping |fail 1009|",
+        "one more", 1);
+    buf_clear(&bytes);
+}
+
 /* ---- UTF-8 (section 8.1) ---- */
 
 static const struct {
@@ -684,6 +716,7 @@ int main(void)
         cmocka_unit_test(test_reads_long_messages),
         cmocka_unit_test(test_fails_by_the_rules),
         cmocka_unit_test(test_fails_for_the_length_alone),
+        cmocka_unit_test(test_fails_for_too_many_fragments),
         cmocka_unit_test(test_fails_at_once_for_what_is_not_utf8),
         cmocka_unit_test(test_looks_across_fragments),
         cmocka_unit_test(test_takes_utf8_cut_anywhere),
