@@ -27,8 +27,8 @@ UNIT_LDLIBS := $(FCGI_LDLIBS) $(PUSH_LDLIBS) $(shell pkg-config --libs cmocka 2>
 
 # ---- Sources, by hand: a stray file is not linked ----
 
-COMMON_SRC := common/buf.c common/conf.c common/err.c common/log.c common/map.c common/settings.c \
-	common/start.c common/str.c common/token.c common/utf8.c
+COMMON_SRC := common/buf.c common/conf.c common/err.c common/ip.c common/log.c common/map.c \
+	common/settings.c common/start.c common/str.c common/token.c common/utf8.c
 
 FCGI_SRC := fcgi-app/main.c fcgi-app/arena.c fcgi-app/auth.c fcgi-app/db.c fcgi-app/exchange.c \
 	fcgi-app/gateway.c fcgi-app/input.c fcgi-app/password.c fcgi-app/problem.c fcgi-app/req.c \

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ip.h"
 #include "log.h"
 #include "str.h"
 
@@ -58,19 +59,40 @@ static bool origin_is_whole(struct slice origin)
     return host.n > 0;
 }
 
-static const char *check_origins(const char *value)
+/* Of a list with spaces between. */
+static bool all_are(const char *list, bool (*is_good)(struct slice item))
 {
-    struct slice rest = slice_of(value);
+    struct slice rest = slice_of(list);
 
     while (rest.n > 0) {
-        struct slice origin;
+        struct slice item;
 
-        slice_cut(rest, ' ', &origin, &rest);
-        if (origin.n > 0 && !origin_is_whole(origin)) {
-            return "must be a list of http[s]://host[:port] in lower case";
+        slice_cut(rest, ' ', &item, &rest);
+        if (item.n > 0 && !is_good(item)) {
+            return false;
         }
     }
-    return NULL;
+    return true;
+}
+
+static const char *check_origins(const char *value)
+{
+    return all_are(value, origin_is_whole)
+               ? NULL
+               : "must be a list of http[s]://host[:port] in lower case";
+}
+
+static bool is_ip(struct slice text)
+{
+    struct in6_addr address;
+
+    return ip_parse(text, &address);
+}
+
+static const char *check_proxies(const char *value)
+{
+    return all_are(value, is_ip) ? NULL
+                                 : "must be a list of IP addresses, without networks or names";
 }
 
 static const char *check_runtime_dir(const char *value)
@@ -160,7 +182,7 @@ static const struct conf_option options[] = {
 
     TEXT(push_listen, "unix:/run/confab/push.sock", check_listen, false,
          "where the daemon listens: unix:PATH or HOST:PORT"),
-    TEXT(push_proxies, "127.0.0.1 ::1", NULL, true,
+    TEXT(push_proxies, "127.0.0.1 ::1", check_proxies, true,
          "addresses of proxies whose X-Forwarded-For is believed, separated by spaces"),
     NUMBER(push_reuse_port, "0", 0, 1, false,
            "1: several daemons may listen on the same HOST:PORT"),

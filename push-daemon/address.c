@@ -3,13 +3,14 @@
  */
 #include "address.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+
+#include "common/ip.h"
 
 #define V4_MARK      (UINT64_C(1) << 32) /* the prefixes of IPv6 in use are all higher */
 #define PREFIX_BYTES 8
@@ -39,19 +40,9 @@ static uint64_t of_v6(const struct in6_addr *v6)
 /* ADDRESS_UNKNOWN when text is no address. */
 static uint64_t of_text(struct slice text)
 {
-    char copy[INET6_ADDRSTRLEN];
-    struct in_addr v4;
-    struct in6_addr v6;
+    struct in6_addr address;
 
-    if (text.n == 0 || text.n >= sizeof copy) {
-        return ADDRESS_UNKNOWN;
-    }
-    memcpy(copy, text.p, text.n);
-    copy[text.n] = '\0';
-    if (inet_pton(AF_INET, copy, &v4) == 1) {
-        return of_v4(&v4);
-    }
-    return inet_pton(AF_INET6, copy, &v6) == 1 ? of_v6(&v6) : ADDRESS_UNKNOWN;
+    return ip_parse(text, &address) ? of_v6(&address) : ADDRESS_UNKNOWN;
 }
 
 static bool is_listed(uint64_t address, struct slice list)

@@ -56,7 +56,7 @@ test('-n checks, -T prints what can be read again', async () => {
   assert.equal((await run(['-c', conf, '-T'])).out, first.out);
   assert.deepEqual(await run(['-c', conf, '-n']), { code: 0, out: '', err: '' });
 
-  for (const bad of ['no_such_key = 1', 'ring_bytes = many', 'ring_bytes = -1', 'push_listen = here', 'stream_age_min_s = 9\nstream_age_max_s = 8']) {
+  for (const bad of ['no_such_key = 1', 'ring_bytes = many', 'ring_bytes = -1', 'push_listen = here', 'push_proxies = 10.0.0.0/8', 'stream_age_min_s = 9\nstream_age_max_s = 8']) {
     await writeFile(conf, bad);
     const { code, err } = await run(['-c', conf, '-n']);
     assert.equal(code, 1, bad);

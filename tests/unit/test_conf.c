@@ -32,12 +32,14 @@ static void test_good_text(void **state)
                                "database = host=/x dbname=y password=a#b = c\n"
                                "  workers=3  \r\n"
                                "\tpath_prefix =\t/chat/room\n"
+                               "push_proxies = 192.0.2.1  2001:db8::1 ::ffff:192.0.2.2\n"
                                "log_level = debug",
                                &e),
                      CONFAB_OK);
     assert_string_equal(s.database, "host=/x dbname=y password=a#b = c");
     assert_int_equal(s.workers, 3);
     assert_string_equal(s.path_prefix, "/chat/room");
+    assert_string_equal(s.push_proxies, "192.0.2.1  2001:db8::1 ::ffff:192.0.2.2");
     assert_string_equal(s.log_level, "debug");
     assert_int_equal(s.worker_requests, 10000);
     conf_clear(&settings_table, &s);
@@ -70,6 +72,20 @@ static void test_bad_text(void **state)
          "test.conf:1: origins must be a list of http[s]://host[:port] in lower case"},
         {"log_level = loud\n", "test.conf:1: log_level must be err, warn, info or debug"},
         {"runtime_dir = run\n", "test.conf:1: runtime_dir must be an absolute path"},
+        {"push_proxies = foo\n",
+         "test.conf:1: push_proxies must be a list of IP addresses, without networks or names"},
+        {"push_proxies = 10.0.0.0/8\n",
+         "test.conf:1: push_proxies must be a list of IP addresses, without networks or names"},
+        {"push_proxies = 127.0.0.1 fe80::/10\n",
+         "test.conf:1: push_proxies must be a list of IP addresses, without networks or names"},
+        {"push_proxies = 127.0.0.1,::1\n",
+         "test.conf:1: push_proxies must be a list of IP addresses, without networks or names"},
+        {"push_proxies = 127.0.0.1:80\n",
+         "test.conf:1: push_proxies must be a list of IP addresses, without networks or names"},
+        {"push_proxies = 10.1\n",
+         "test.conf:1: push_proxies must be a list of IP addresses, without networks or names"},
+        {"push_proxies = [::1]\n",
+         "test.conf:1: push_proxies must be a list of IP addresses, without networks or names"},
         {"push_listen = unix:x\n",
          "test.conf:1: push_listen must name the socket by an absolute path"},
         {"push_listen = localhost\n", "test.conf:1: push_listen must be unix:PATH or HOST:PORT"},
