@@ -196,3 +196,15 @@ describe('a handshake and a kick, or a log-out', () => {
     });
   }
 });
+
+it('6.3 a session that is made to expire, or given another token, ends its streams', async () => {
+  for (const change of [`expires_at = now() - interval '1 s'`, `token_hash = sha256('another')`]) {
+    const device = await alice.device();
+    const reader = device.stream();
+    const { data } = await reader.opened();
+    await site.sql(`update chat.session set ${change} where id = $1`, [data.session]);
+    await reader.event('reset', ({ reason }) => reason === 'auth');
+    await reader.ended();
+    assert.equal(reader.events.at(-1)?.data.reason, 'auth');
+  }
+});

@@ -230,7 +230,7 @@ const TABLE = [
       const device = await alice.device();
       const stream = device.stream();
       const { data } = await stream.opened();
-      await site.sql(`update chat.session set expires_at = now() where id = $1`, [data.session]);
+      await site.sql(`update chat.session set expires_at = now() + interval '100 ms' where id = $1`, [data.session]);
       const ended = await inTime(() => stream.closed);
       stream.close();
       return ended;
