@@ -12,13 +12,14 @@ begin
              c.system_identifier,
              substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8),
              d.oid,
-             pg_relation_filenode('chat.event')), 'UTF8')), 'hex'), 1, 8)
-      from pg_control_system() c, pg_database d
+             pg_relation_filenode('chat.event'),
+             s.salt), 'UTF8')), 'hex'), 1, 8)
+      from pg_control_system() c, pg_database d, chat.log_state s
      where d.datname = current_database());
 end
 $$;
 comment on function chat.epoch() is
-  'Names this life of the log, 8 hex digits: server, timeline, database and the table''s file. A crash keeps it; a promoted standby, a restored dump and a table that was truncated have another, for they may issue again what clients have seen. Fails on a standby.';
+  'Names this life of the log, 8 hex digits: server, timeline, database and the table''s file, and what epoch_begin() drew. A crash keeps it; a promoted standby, a restored dump and a table that was truncated have another, for they may issue again what clients have seen. Fails on a standby.';
 
 create or replace function chat.cursor_now() returns text
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
@@ -199,7 +200,8 @@ begin
     -- Rows from before carry transaction ids of another life, and would be new for ever.
     delete from chat.event;
     delete from chat.prune_mark;
-    update chat.log_state set epoch = v_epoch, pruned_xid = '0', pruned_snapshot = null;
+    update chat.log_state set salt = gen_random_uuid(), pruned_xid = '0', pruned_snapshot = null;
+    update chat.log_state set epoch = chat.epoch();
   end if;
 end
 $$;

@@ -45,6 +45,7 @@ as $$
 declare
   v_free bigint[];
   v_locked bigint[];
+  v_own bigint[];
   v_came bigint[];
 begin
   insert into chat.lease_watch (lease, swept_at, sure_at)
@@ -58,6 +59,10 @@ begin
   on conflict do nothing;
   v_locked := array(select user_id from chat.presence where user_id = any (v_free)
                      order by user_id for no key update skip locked);
+  -- So would the insert for whoever has the lease that ran out.
+  v_own := array(select user_id from chat.lease where user_id = any (v_locked) and holder = p_holder for no key update skip locked);
+  v_locked := array(select u from unnest(v_locked) u
+                     where u = any (v_own) or not exists (select from chat.lease where user_id = u and holder = p_holder));
   -- A later statement than the lock's: it sees what whoever had it before has done.
   v_came := array(select user_id from chat.presence_now where user_id = any (v_locked) and not online);
   insert into chat.lease (user_id, holder, until, seen_at)

@@ -80,5 +80,5 @@ comment on function chat.session_tell_change() is
   'The same for a session that is ended by an UPDATE: made to expire now, or given another token.';
 
 create or replace trigger session_tell_change after update of expires_at, token_hash on chat.session
-  for each row when (new.expires_at <= now() or new.token_hash <> old.token_hash)
+  for each row when (new.expires_at <= clock_timestamp() or new.token_hash <> old.token_hash)
   execute function chat.session_tell_change();

@@ -257,6 +257,7 @@ CREATE TABLE chat.log_state (
     epoch text,
     pruned_xid xid8 DEFAULT '0'::xid8 NOT NULL,
     pruned_snapshot pg_snapshot,
+    salt text,
     CONSTRAINT log_state_one_row CHECK (one)
 );
 
@@ -267,6 +268,8 @@ COMMENT ON COLUMN chat.log_state.epoch IS 'chat.epoch() when the log began; curs
 COMMENT ON COLUMN chat.log_state.pruned_xid IS 'The highest xid of an event that was pruned.';
 
 COMMENT ON COLUMN chat.log_state.pruned_snapshot IS 'Only events visible in this snapshot were pruned.';
+
+COMMENT ON COLUMN chat.log_state.salt IS 'At random, made when the log began; part of chat.epoch().';
 
 CREATE TABLE chat.migration (
     version integer NOT NULL,
@@ -484,7 +487,7 @@ CREATE TRIGGER room_check BEFORE INSERT OR UPDATE OF name, topic ON chat.room FO
 
 CREATE TRIGGER room_count AFTER INSERT ON chat.room FOR EACH ROW EXECUTE FUNCTION chat.room_count();
 
-CREATE TRIGGER session_tell_change AFTER UPDATE OF expires_at, token_hash ON chat.session FOR EACH ROW WHEN (((new.expires_at <= now()) OR (new.token_hash <> old.token_hash))) EXECUTE FUNCTION chat.session_tell_change();
+CREATE TRIGGER session_tell_change AFTER UPDATE OF expires_at, token_hash ON chat.session FOR EACH ROW WHEN (((new.expires_at <= clock_timestamp()) OR (new.token_hash <> old.token_hash))) EXECUTE FUNCTION chat.session_tell_change();
 
 CREATE TRIGGER session_tell_end AFTER DELETE ON chat.session REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION chat.session_tell_end();
 

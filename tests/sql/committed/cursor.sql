@@ -218,6 +218,14 @@ select throws_ok('select chat.feed_read(null)', 'CF010');
 select chat.epoch_begin() \g /dev/null
 select isnt(left(chat.cursor_now(), 9), :'epoch', 'a truncated log is another one');
 select left(chat.cursor_now(), 9) as epoch \gset
+-- The same beginning in another copy of the server's files.
+update chat.log_state set epoch = '00000000', salt = null;
+select chat.epoch_begin() \g /dev/null
+select left(chat.cursor_now(), 9) as one_life \gset
+update chat.log_state set epoch = '00000000', salt = null;
+select chat.epoch_begin() \g /dev/null
+select isnt(left(chat.cursor_now(), 9), :'one_life', 'no life is called as another one');
+select left(chat.cursor_now(), 9) as epoch \gset
 
 -- A new life of the database.
 update chat.log_state set epoch = '00000000';
@@ -226,7 +234,7 @@ select throws_ok('select chat.feed_read(null)', 'CF010');
 select throws_ok('select chat.event_prune(''0'')', 'CF010');
 select lives_ok('select chat.epoch_begin()', 'a new epoch');
 select is((select count(*) from chat.event) + (select count(*) from chat.prune_mark), 0::bigint, 'begins with an empty log');
-select is(left(chat.cursor_now(), 9), :'epoch', 'and has the name of this life');
+select isnt(left(chat.cursor_now(), 9), :'epoch', 'and has a name of its own');
 call pg_temp.noted('{}');
 select lives_ok('select chat.epoch_begin()', 'beginning what has begun');
 select is((select count(*) from chat.event), 1::bigint, 'does nothing');

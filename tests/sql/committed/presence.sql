@@ -154,6 +154,7 @@ select is(pg_temp.hold('two', 'alice', 'bob'), array[:bob]::bigint[], 'a person 
 update chat.lease set until = now() - interval '2 hours' where holder = 'two';
 call pg_temp.second($$update chat.lease set until = until where holder = 'two'$$);
 select lives_ok('select pg_temp.sweep()', 'nor is a lease that ran out long ago');
+select is(pg_temp.hold('two', 'alice', 'carol'), pg_temp.ids('alice'), 'nor is one that would be had again');
 call pg_temp.second('rollback');
 reset lock_timeout;
 delete from chat.lease where holder = 'two';
