@@ -36,8 +36,7 @@ static void usage(const struct program *program, FILE *out)
             program->note);
 }
 
-/* Who writes our output to a file, a configuration for instance, is not to take half for the whole.
- */
+/* Half a configuration, written to a full disk, is not to pass for the whole. */
 static void __attribute__((noreturn)) exit_told(void)
 {
     if (fflush(stdout) != 0 || ferror(stdout)) {
